@@ -1,0 +1,37 @@
+# Tests and fuzzers.
+
+# linnet_test(name SOURCES … LIBRARIES … [TIMEOUT seconds] [LONG])
+# One GoogleTest program whose cases become CTest tests, each with a bound on its time. LONG cases run in `./check --long` only.
+function(linnet_test name)
+  cmake_parse_arguments(ARG "LONG" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set(labels "")
+  if(ARG_LONG)
+    set(labels LABELS long)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} linnet_test_support fmt::fmt GTest::gtest_main GTest::gmock)
+  gtest_discover_tests(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} ${labels} DISCOVERY_TIMEOUT 60
+                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endfunction()
+
+# linnet_fuzzer(name SOURCE fuzz_onnx.cpp LIBRARIES … CORPUS folder)
+# A libFuzzer program, built where LINNET_FUZZ is on (clang). LINNET_FUZZ_SECONDS bounds each run. The seed corpus is read, never
+# written: what the fuzzer finds goes into the build folder.
+function(linnet_fuzzer name)
+  cmake_parse_arguments(ARG "" "SOURCE;CORPUS" "LIBRARIES" ${ARGN})
+  if(NOT LINNET_FUZZ)
+    return()
+  endif()
+  add_executable(${name} ${ARG_SOURCE})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}_corpus)
+  math(EXPR timeout "${LINNET_FUZZ_SECONDS} + 60")
+  add_test(NAME fuzz.${name}
+           COMMAND ${name} -max_total_time=${LINNET_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1
+                   ${CMAKE_CURRENT_BINARY_DIR}/${name}_corpus ${ARG_CORPUS})
+  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT ${timeout} LABELS fuzz)
+endfunction()

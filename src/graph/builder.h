@@ -1,0 +1,36 @@
+// Builds a Graph node by node; what readers and family builders share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace linnet {
+
+/// Appends nodes and infers their shapes. The first illegal node is remembered and turns finish() into its
+/// error, so that a network is written down without a check a line; after it, add() returns ids that mean
+/// nothing.
+class GraphBuilder {
+ public:
+  GraphBuilder(std::string name, Shape input, std::string input_name = "input");
+
+  /// Returns the id of the new node. `inputs` are ids that add() or input() returned.
+  NodeId add(std::string name, Op op, std::vector<NodeId> inputs);
+  NodeId input() const { return 0; }
+  /// Shape of a node that was added.
+  const Shape& shape(NodeId id) const { return graph_[id].shape; }
+
+  /// The validated graph with `output` as its scores, or the first error.
+  Result<Graph> finish(NodeId output) &&;
+
+ private:
+  Graph graph_;
+  Result<void> status_;
+};
+
+/// TensorFlow's SAME padding of one axis: the output is ceil(size / stride), the odd row goes to the end.
+/// Returns {before, after}. (tf.nn.convolution, "SAME")
+std::pair<int, int> same_padding(int size, int kernel, int stride);
+
+}  // namespace linnet

@@ -1,0 +1,26 @@
+#include "graph/op.h"
+
+#include <array>
+
+namespace linnet {
+
+std::string_view op_name(const Op& op) {
+  static constexpr std::array<std::string_view, std::variant_size_v<Op>> kNames = {
+      "input", "convolution", "depthwise",           "linear", "batch_norm", "activation",
+      "add",   "multiply",    "global_average_pool", "pad",    "identity",   "softmax"};
+  return kNames[op.index()];
+}
+
+std::string_view to_string(Activation activation) {
+  static constexpr std::array<std::string_view, 5> kNames = {"none", "relu", "relu6", "hard_swish",
+                                                             "hard_sigmoid"};
+  return kNames[static_cast<std::size_t>(activation)];
+}
+
+int arity(const Op& op) {
+  return std::visit(Overloaded{[](const Input&) { return 0; }, [](const Add&) { return 2; },
+                               [](const Multiply&) { return 2; }, [](const auto&) { return 1; }},
+                    op);
+}
+
+}  // namespace linnet

@@ -1,0 +1,33 @@
+#include "graph/passes/passes.h"
+#include "graph/passes/rewrite.h"
+
+namespace linnet {
+namespace {
+
+/// The activation that an operator applies to its own output, or nullptr where it cannot apply any.
+Activation* own_activation(Op& op) {
+  return std::visit(
+      Overloaded{[](Convolution& o) { return &o.activation; }, [](Depthwise& o) { return &o.activation; },
+                 [](Linear& o) { return &o.activation; }, [](Add& o) { return &o.activation; },
+                 [](auto&) -> Activation* { return nullptr; }},
+      op);
+}
+
+}  // namespace
+
+Graph fuse_activation(Graph graph) {
+  const std::vector<int> uses = count_uses(graph);
+  std::vector<NodeId> target = unchanged(graph);
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const auto* activate = std::get_if<Activate>(&graph[id].op);
+    if (!activate) continue;
+    const NodeId source = graph[id].inputs[0];
+    Activation* fused = own_activation(graph[source].op);
+    if (!fused || *fused != Activation::kNone || uses[static_cast<std::size_t>(source)] != 1) continue;
+    *fused = activate->activation;
+    target[static_cast<std::size_t>(id)] = source;
+  }
+  return redirect(std::move(graph), std::move(target));
+}
+
+}  // namespace linnet
