@@ -13,8 +13,9 @@ build_packages=(
 test_packages=(
   libgtest-dev libgmock-dev libcpp-httplib-dev python3
   clang-19 libclang-rt-19-dev llvm-19
-  g++-aarch64-linux-gnu qemu-user
 )
+# The NEON kernels are tested through emulation where this is not an ARM machine.
+[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && test_packages+=(g++-aarch64-linux-gnu qemu-user)
 
 # install_packages NAME... installs those that are missing: as root, or through sudo; else it says what to type.
 install_packages() {
