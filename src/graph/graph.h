@@ -33,6 +33,7 @@ struct Graph {
   NodeId output = 0;                ///< the scores, {1, 1, classes}
   std::vector<std::string> labels;  ///< one a class, or none
   std::optional<Preprocessing> preprocessing;  ///< as the file says it, or nothing
+  Dialect dialect = Dialect::kUnknown;         ///< says the preprocessing where the file does not
 
   const Node& operator[](NodeId id) const { return nodes[static_cast<std::size_t>(id)]; }
   Node& operator[](NodeId id) { return nodes[static_cast<std::size_t>(id)]; }

@@ -109,6 +109,15 @@ TEST(graph, a_window_must_fit_its_padded_input) {
       HasSubstr("small: node \"y\" (convolution): kernel 3x3 is larger than its padded input of 2x2"));
 }
 
+TEST(preprocessing, every_known_dialect_has_its_own_and_the_unknown_has_none) {
+  EXPECT_EQ(dialect_preprocessing(Dialect::kUnknown, 224), std::nullopt);
+  EXPECT_EQ(dialect_preprocessing(Dialect::kTorchvision, 224), torchvision_preprocessing(224));
+  EXPECT_EQ(dialect_preprocessing(Dialect::kTimm, 224), timm_preprocessing(224));
+  EXPECT_EQ(dialect_preprocessing(Dialect::kTensorflow, 224), tensorflow_preprocessing());
+  EXPECT_EQ(dialect_preprocessing(Dialect::kHuggingFace, 192)->shortest_edge, 219);
+  EXPECT_EQ(to_string(Dialect::kTensorflow), "tensorflow");
+}
+
 TEST(builder, same_padding_is_tensorflows) {
   EXPECT_EQ(same_padding(224, 3, 2), (std::pair{0, 1}));
   EXPECT_EQ(same_padding(7, 3, 2), (std::pair{1, 1}));

@@ -34,4 +34,29 @@ Preprocessing tensorflow_preprocessing() {
   return p;
 }
 
+Preprocessing huggingface_preprocessing(int resolution) {
+  Preprocessing p;
+  p.shortest_edge = resolution * 256 / 224;
+  p.mean = {0.5f, 0.5f, 0.5f};
+  p.deviation = {0.5f, 0.5f, 0.5f};
+  return p;
+}
+
+std::string_view to_string(Dialect dialect) {
+  static constexpr std::array<std::string_view, 5> kNames = {"unknown", "huggingface", "torchvision", "timm",
+                                                             "tensorflow"};
+  return kNames[static_cast<std::size_t>(dialect)];
+}
+
+std::optional<Preprocessing> dialect_preprocessing(Dialect dialect, int resolution) {
+  switch (dialect) {
+    case Dialect::kUnknown: break;
+    case Dialect::kHuggingFace: return huggingface_preprocessing(resolution);
+    case Dialect::kTorchvision: return torchvision_preprocessing(resolution);
+    case Dialect::kTimm: return timm_preprocessing(resolution);
+    case Dialect::kTensorflow: return tensorflow_preprocessing();
+  }
+  return std::nullopt;
+}
+
 }  // namespace linnet

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <optional>
+#include <string_view>
 
 namespace linnet {
 
@@ -48,5 +49,16 @@ Preprocessing torchvision_preprocessing(int resolution);
 Preprocessing timm_preprocessing(int resolution);
 /// TensorFlow's MobileNets: the central 87.5 %, resized bilinear to the input, values in [-1, 1].
 Preprocessing tensorflow_preprocessing();
+/// Hugging Face's MobileNets: shorter edge to 256 bilinear, crop, values in [-1, 1].
+Preprocessing huggingface_preprocessing(int resolution);
+
+/// Whose conventions a file follows: what was done to the photographs that its weights were trained on, where
+/// the file itself does not say.
+enum class Dialect { kUnknown, kHuggingFace, kTorchvision, kTimm, kTensorflow };
+
+/// "unknown", "huggingface", "torchvision", "timm", "tensorflow"
+std::string_view to_string(Dialect dialect);
+/// The dialect's usual ImageNet preprocessing; nothing for kUnknown.
+std::optional<Preprocessing> dialect_preprocessing(Dialect dialect, int resolution);
 
 }  // namespace linnet
