@@ -1,0 +1,19 @@
+// Hashes of files, to check what was downloaded against what its publisher declares.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+
+namespace linnet::hub {
+
+struct Digests {
+  std::string sha256;    ///< 64 hex digits
+  std::string git_blob;  ///< 40 hex digits: SHA-1 of "blob SIZE\0" and the bytes, by which git names a file
+};
+
+/// Both in one pass. Errors: the file cannot be read.
+Result<Digests> digests_of_file(const std::filesystem::path& path);
+
+}  // namespace linnet::hub
