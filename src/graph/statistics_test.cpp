@@ -140,6 +140,12 @@ TEST(statistics, mobilenet_v1) {
   EXPECT_EQ(totals(family("mobilenet_v1:width=0.25,resolution=96,classes=2")).macs, 7'489'664);
 }
 
+// torchvision's MobileNet_V3_Large_Weights and MobileNet_V3_Small_Weights, num_params.
+TEST(statistics, mobilenet_v3) {
+  EXPECT_EQ(totals(family("mobilenet_v3_large")).parameters, 5'483'032);
+  EXPECT_EQ(totals(family("mobilenet_v3_small")).parameters, 2'542'856);
+}
+
 TEST(statistics, int8_bytes_layer_by_layer) {
   const auto peak = [](std::string_view text) { return peak_values(canonical(family(text))); };
   EXPECT_EQ(peak("mobilenet_v2"), 1'505'280);

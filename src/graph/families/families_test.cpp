@@ -171,7 +171,7 @@ TEST(family, hugging_faces_v2_differs_from_torchvisions_where_its_config_says_so
 
   config.width = 0.5;
   EXPECT_EQ(find(build(config).value(), "features.18.0")->shape.c, 1280);
-  config.finegrained_output = false;
+  config.last_channels = LastChannels::kScaled;
   EXPECT_EQ(find(build(config).value(), "features.18.0")->shape.c, 640);
 
   EXPECT_TRUE(std::holds_alternative<Depthwise>(find(build(config).value(), "features.1.conv.0.0")->op));

@@ -126,6 +126,28 @@ std::span<const std::string_view> family_names() { return kNames; }
 
 std::string_view to_string(Family family) { return kNames[static_cast<std::size_t>(family)]; }
 
+FamilyConfig dialect_config(Family family, Dialect dialect) {
+  FamilyConfig config = default_config(family);
+  const bool is_v1 = family == Family::kMobileNetV1;
+  const bool is_v2 = family == Family::kMobileNetV2;
+  if (dialect == Dialect::kHuggingFace && (is_v1 || is_v2)) {
+    config.tf_padding = true;
+    config.batch_norm_epsilon = 1e-3f;
+    config.channel_rule = is_v1 ? ChannelRule::kTruncated : ChannelRule::kRoundedDivisible;
+    config.first_block_residual = false;
+  }
+  if (dialect == Dialect::kTimm) {
+    config.batch_norm_epsilon = 1e-5f;
+    config.channel_rule = ChannelRule::kDivisible;
+    if (family == Family::kMobileNetV3Large || family == Family::kMobileNetV3Small) {
+      config.last_channels = LastChannels::kFixed;
+      config.full_stem_below = 0.75;
+      config.timm_expansion = true;
+    }
+  }
+  return config;
+}
+
 FamilyConfig default_config(Family family) {
   FamilyConfig config{.family = family};
   switch (family) {
@@ -135,9 +157,16 @@ FamilyConfig default_config(Family family) {
       break;
     case Family::kMobileNetV2: break;
     case Family::kMobileNetV3Large:
-    case Family::kMobileNetV3Small: config.batch_norm_epsilon = 1e-3f; break;
+    case Family::kMobileNetV3Small:
+      config.last_channels = LastChannels::kScaled;
+      config.batch_norm_epsilon = 1e-3f;
+      break;
     case Family::kMobileNetV4ConvSmall:
-    case Family::kMobileNetV4ConvMedium: config.activation = Activation::kRelu; break;
+    case Family::kMobileNetV4ConvMedium:
+      config.activation = Activation::kRelu;
+      config.last_channels = LastChannels::kFixed;
+      config.full_stem_below = 1.0;
+      break;
   }
   return config;
 }
@@ -194,8 +223,8 @@ int block_count(Family family) {
     case Family::kMobileNetV2: return families::kV2Blocks;
     case Family::kMobileNetV3Large: return families::kV3LargeBlocks;
     case Family::kMobileNetV3Small: return families::kV3SmallBlocks;
-    case Family::kMobileNetV4ConvSmall:
-    case Family::kMobileNetV4ConvMedium: break;
+    case Family::kMobileNetV4ConvSmall: return families::kV4SmallBlocks;
+    case Family::kMobileNetV4ConvMedium: return families::kV4MediumBlocks;
   }
   return 0;
 }
@@ -211,8 +240,14 @@ int scale_channels(const FamilyConfig& config, int channels) {
   return channels;
 }
 
+int last_channels(const FamilyConfig& config, int channels) {
+  const bool scaled = config.last_channels == LastChannels::kScaled ||
+                      (config.last_channels == LastChannels::kAtLeast && config.width >= 1.0);
+  return scaled ? scale_channels(config, channels) : channels;
+}
+
 std::optional<double> find_width(FamilyConfig config, std::span<const ChannelPair> channels) {
-  for (const int steps : {100, 1000})
+  for (const int steps : {20, 100, 1000})
     for (int i = 1; i <= kMaxWidth * steps; ++i) {
       config.width = static_cast<double>(i) / steps;
       if (std::ranges::all_of(
@@ -230,11 +265,11 @@ Result<Graph> build(const FamilyConfig& config, const WeightSource& source) {
     case Family::kMobileNetV1: return families::mobilenet_v1(config, source);
     case Family::kMobileNetV2: return families::mobilenet_v2(config, source);
     case Family::kMobileNetV3Large:
-    case Family::kMobileNetV3Small:
+    case Family::kMobileNetV3Small: return families::mobilenet_v3(config, source);
     case Family::kMobileNetV4ConvSmall:
-    case Family::kMobileNetV4ConvMedium: break;
+    case Family::kMobileNetV4ConvMedium: return families::mobilenet_v4(config, source);
   }
-  return fail("{}: not there", to_string(config.family));
+  return fail("no such family");
 }
 
 }  // namespace linnet

@@ -45,11 +45,21 @@ enum class ChannelRule {
   /// would
   /// lose more than a tenth (torchvision, timm, TensorFlow's V2 and V3: `_make_divisible`).
   kDivisible,
-  /// The same after rounding to an integer, ties to even; expanded channels as well (Hugging Face's V2).
+  /// The same after rounding to an integer, ties to even (Hugging Face's V2).
   kRoundedDivisible,
   /// Rounded down, at least `min_depth` (V1 in TensorFlow and Hugging Face; `divisor` is not used).
   kTruncated,
 };
+
+/// How many channels the layer before the classifier has: 1280 in V2, V3-Large and V4, 1024 in V3-Small.
+enum class LastChannels {
+  kScaled,   ///< as every layer (torchvision's V3; Hugging Face's V2 with finegrained_output = false)
+  kAtLeast,  ///< scaled above width 1, the paper's number below (V2)
+  kFixed,    ///< the paper's number at every width (timm's V3 and V4)
+};
+
+/// Whose weights.
+enum class Dialect { kTorchvision, kHuggingFace, kTimm };
 
 struct FamilyConfig {
   Family family = Family::kMobileNetV2;
@@ -60,22 +70,26 @@ struct FamilyConfig {
   int classes = 1000;      ///< outputs
   std::uint64_t seed = 1;  ///< of the untrained weights
   int stem_stride = 2;     ///< of the first convolution: 1 or 2
-  std::vector<BlockStride> strides =
-      {};  ///< blocks whose stride is not the paper's: 1 or 2 each, no block twice
+  /// Blocks whose stride is not the paper's: 1 or 2 each, no block twice.
+  std::vector<BlockStride> strides = {};
 
-  // The dialect; default_config() knows what is usual for each family.
+  // The dialect: dialect_config() fills it, a reader corrects it.
   bool tf_padding = false;           ///< TensorFlow's SAME instead of (kernel - 1) / 2 on every side
   float batch_norm_epsilon = 1e-5f;  ///< Hugging Face: layer_norm_eps
-  Activation activation = Activation::kRelu6;  ///< after every non-linear layer; V3 has its own, a block
+  Activation activation = Activation::kRelu6;  ///< of V1, V2, V4; V3 has its own, a block
   ChannelRule channel_rule = ChannelRule::kDivisible;
   int divisor = 8;    ///< Hugging Face: depth_divisible_by
-  int min_depth = 8;  ///< no layer is narrower
+  int min_depth = 8;  ///< no scaled layer is narrower
+  LastChannels last_channels = LastChannels::kAtLeast;
+  double full_stem_below = 0.0;  ///< below this width the stem keeps the paper's channels (timm's V3 and V4)
   // Of V2 alone:
   double expand_ratio = 6.0;             ///< of blocks 2 to 17
   bool first_layer_is_expansion = true;  ///< block 1 has no expansion of its own, else one of ratio 1
-  bool first_block_residual =
-      true;  ///< block 1 is residual where it can be (width <= 0.25): Hugging Face never
-  bool finegrained_output = true;  ///< below width 1 the last convolution keeps its 1280 channels
+  bool first_block_residual = true;      ///< block 1 adds its input where the shapes allow (width <= 0.25)
+  // Of V3 alone:
+  /// An expanded layer is its ratio times the scaled input of its block and the last convolution the scaled
+  /// 960 or 576 (timm), instead of the scaled expansion and six times the scaled block before (torchvision).
+  bool timm_expansion = false;
 
   bool operator==(const FamilyConfig&) const = default;
 };
@@ -84,8 +98,12 @@ struct FamilyConfig {
 std::span<const std::string_view> family_names();
 std::string_view to_string(Family family);
 
-/// Width 1, 224 pixels, 1000 classes, in the family's usual dialect: torchvision's for V2 and V3, Hugging
-/// Face's widths with PyTorch's symmetric padding for V1, timm's for V4.
+/// Width 1, 224 pixels, 1000 classes in that dialect. Where a library does not have the family, this is
+/// default_config().
+FamilyConfig dialect_config(Family family, Dialect dialect);
+
+/// What a bare name means: torchvision's V2 and V3, timm's V4, and V1 with Hugging Face's widths and epsilon
+/// but symmetric padding.
 FamilyConfig default_config(Family family);
 
 /// Whether `model` is a family, with or without keys: "mobilenet_v2", "mobilenet_v2:width=0.35". It may still
@@ -106,6 +124,8 @@ int block_count(Family family);
 
 /// `channels` of the paper at the config's width, by its rule.
 int scale_channels(const FamilyConfig& config, int channels);
+/// Channels of the layer before the classifier, by the config's rule; `channels` is the paper's number.
+int last_channels(const FamilyConfig& config, int channels);
 
 /// A layer's channels in the paper, and in a file.
 struct ChannelPair {

@@ -8,6 +8,12 @@ int FamilyBuilder::stride(int block, int nominal) const {
   return nominal;
 }
 
+int FamilyBuilder::expanded_channels(NodeId x, double ratio) const {
+  FamilyConfig expanding = config_;
+  expanding.width = ratio;
+  return scale_channels(expanding, shape(x).c);
+}
+
 Constant FamilyBuilder::weight(const std::string& node, const char* suffix, std::vector<int> dims,
                                WeightRequest::Role role, Activation follows) {
   if (!status_) return {};

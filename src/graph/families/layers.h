@@ -22,6 +22,11 @@ class FamilyBuilder {
   /// The stride of a block: the config's, where it names the block, else the paper's.
   int stride(int block, int nominal) const;
   int channels(int nominal) const { return scale_channels(config_, nominal); }
+  int stem_channels(int nominal) const {
+    return config_.width < config_.full_stem_below ? nominal : channels(nominal);
+  }
+  /// `ratio` times the channels of `x`, rounded by the dialect's rule.
+  int expanded_channels(NodeId x, double ratio) const;
 
   /// Square kernel; `follows` is the activation that comes after the layer and its batch norm.
   NodeId convolution(const std::string& name, NodeId x, int channels, int kernel, int stride,

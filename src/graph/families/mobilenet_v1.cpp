@@ -28,8 +28,8 @@ Result<Graph> mobilenet_v1(const FamilyConfig& config, const WeightSource& weigh
                                                             {1024, 2},
                                                             {1024, 1}}};
   FamilyBuilder b(config, weights);
-  NodeId x =
-      b.convolution_norm("features.0", b.input(), b.channels(32), 3, config.stem_stride, config.activation);
+  NodeId x = b.convolution_norm("features.0", b.input(), b.stem_channels(32), 3, config.stem_stride,
+                                config.activation);
   for (int block = 1; block <= kV1Blocks; ++block) {
     const auto [channels, stride] = kBlocks[static_cast<std::size_t>(block - 1)];
     const std::string name = fmt::format("features.{}.conv", block);

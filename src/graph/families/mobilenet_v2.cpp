@@ -1,7 +1,6 @@
 // MobileNetV2: inverted residuals with linear bottlenecks (arXiv 1801.04381, table 2), named as torchvision
 // names them.
 #include <array>
-#include <cmath>
 
 #include <fmt/format.h>
 
@@ -11,15 +10,6 @@
 namespace linnet::families {
 namespace {
 
-/// Hugging Face rounds expanded channels to the divisor, the others do not.
-int expanded_channels(const FamilyConfig& config, int channels, double ratio) {
-  if (config.channel_rule != ChannelRule::kRoundedDivisible)
-    return static_cast<int>(std::nearbyint(channels * ratio));
-  FamilyConfig expanding = config;
-  expanding.width = ratio;
-  return scale_channels(expanding, channels);
-}
-
 NodeId inverted_residual(FamilyBuilder& b, int block, NodeId x, int channels, int stride) {
   const FamilyConfig& config = b.config();
   const std::string name = fmt::format("features.{}", block);
@@ -27,8 +17,7 @@ NodeId inverted_residual(FamilyBuilder& b, int block, NodeId x, int channels, in
   int part = 0;
   NodeId y = x;
   if (block > 1 || !config.first_layer_is_expansion) {
-    const int expanded =
-        block > 1 ? expanded_channels(config, in_channels, config.expand_ratio) : in_channels;
+    const int expanded = block > 1 ? b.expanded_channels(x, config.expand_ratio) : in_channels;
     y = b.convolution_norm(fmt::format("{}.conv.{}", name, part++), y, expanded, 1, 1, config.activation);
   }
   y = b.depthwise_norm(fmt::format("{}.conv.{}", name, part++), y, 3, stride, config.activation);
@@ -49,8 +38,8 @@ Result<Graph> mobilenet_v2(const FamilyConfig& config, const WeightSource& weigh
   static constexpr std::array<Stage, 7> kStages = {
       {{16, 1, 1}, {24, 2, 2}, {32, 3, 2}, {64, 4, 2}, {96, 3, 1}, {160, 3, 2}, {320, 1, 1}}};
   FamilyBuilder b(config, weights);
-  NodeId x =
-      b.convolution_norm("features.0", b.input(), b.channels(32), 3, config.stem_stride, config.activation);
+  NodeId x = b.convolution_norm("features.0", b.input(), b.stem_channels(32), 3, config.stem_stride,
+                                config.activation);
   int block = 0;
   for (const Stage& stage : kStages)
     for (int i = 0; i < stage.blocks; ++i) {
@@ -58,8 +47,8 @@ Result<Graph> mobilenet_v2(const FamilyConfig& config, const WeightSource& weigh
       x = inverted_residual(b, block, x, b.channels(stage.channels),
                             b.stride(block, i == 0 ? stage.stride : 1));
     }
-  const int last = config.finegrained_output && config.width < 1.0 ? 1280 : b.channels(1280);
-  x = b.convolution_norm(fmt::format("features.{}", kV2Blocks + 1), x, last, 1, 1, config.activation);
+  x = b.convolution_norm(fmt::format("features.{}", kV2Blocks + 1), x, last_channels(config, 1280), 1, 1,
+                         config.activation);
   x = b.pool("avgpool", x);
   x = b.linear("classifier.1", x, config.classes);
   return std::move(b).finish(x);
