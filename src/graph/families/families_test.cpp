@@ -97,6 +97,29 @@ TEST(family, a_config_out_of_range_is_not_built) {
   EXPECT_THAT(graph.error().message, HasSubstr("divisor=0 is out of range"));
 }
 
+TEST(family, each_dialect_has_its_librarys_conventions) {
+  for (const std::string_view name : family_names()) {
+    const Family family = parse_family(name)->family;
+    for (const Dialect dialect :
+         {Dialect::kHuggingFace, Dialect::kTorchvision, Dialect::kTimm, Dialect::kTensorflow}) {
+      FamilyConfig config = dialect_config(family, dialect);
+      config.resolution = 32;
+      config.width = 0.25;
+      const auto graph = build(config);
+      ASSERT_TRUE(graph) << name << ": " << graph.error().message;
+      EXPECT_EQ(graph->dialect, dialect);
+    }
+  }
+  const FamilyConfig huggingface = dialect_config(Family::kMobileNetV2, Dialect::kHuggingFace);
+  EXPECT_TRUE(huggingface.tf_padding);
+  EXPECT_EQ(huggingface.batch_norm_epsilon, 1e-3f);
+  EXPECT_EQ(huggingface.channel_rule, ChannelRule::kRoundedDivisible);
+  EXPECT_EQ(dialect_config(Family::kMobileNetV1, Dialect::kTimm).channel_rule, ChannelRule::kDivisible);
+  EXPECT_EQ(dialect_config(Family::kMobileNetV3Large, Dialect::kTorchvision).batch_norm_epsilon, 1e-3f);
+  EXPECT_EQ(dialect_config(Family::kMobileNetV3Large, Dialect::kTimm).batch_norm_epsilon, 1e-5f);
+  EXPECT_TRUE(dialect_config(Family::kMobileNetV3Large, Dialect::kTensorflow).tf_padding);
+}
+
 TEST(family, channels_are_scaled_as_each_library_does) {
   FamilyConfig config;
   const auto scaled = [&](double width, int channels) {

@@ -113,6 +113,18 @@ Result<void> check_range(const FamilyConfig& config) {
   return {};
 }
 
+Result<Graph> build_family(const FamilyConfig& config, const WeightSource& source) {
+  switch (config.family) {
+    case Family::kMobileNetV1: return families::mobilenet_v1(config, source);
+    case Family::kMobileNetV2: return families::mobilenet_v2(config, source);
+    case Family::kMobileNetV3Large:
+    case Family::kMobileNetV3Small: return families::mobilenet_v3(config, source);
+    case Family::kMobileNetV4ConvSmall:
+    case Family::kMobileNetV4ConvMedium: return families::mobilenet_v4(config, source);
+  }
+  return fail("no such family");
+}
+
 /// torchvision's _make_divisible, and everybody's.
 int make_divisible(double value, int divisor, int min_depth) {
   const auto nearest = static_cast<int>(value + divisor / 2.0) / divisor * divisor;
@@ -128,22 +140,32 @@ std::string_view to_string(Family family) { return kNames[static_cast<std::size_
 
 FamilyConfig dialect_config(Family family, Dialect dialect) {
   FamilyConfig config = default_config(family);
+  config.dialect = dialect;
   const bool is_v1 = family == Family::kMobileNetV1;
   const bool is_v2 = family == Family::kMobileNetV2;
-  if (dialect == Dialect::kHuggingFace && (is_v1 || is_v2)) {
-    config.tf_padding = true;
-    config.batch_norm_epsilon = 1e-3f;
-    config.channel_rule = is_v1 ? ChannelRule::kTruncated : ChannelRule::kRoundedDivisible;
-    config.first_block_residual = false;
-  }
-  if (dialect == Dialect::kTimm) {
-    config.batch_norm_epsilon = 1e-5f;
-    config.channel_rule = ChannelRule::kDivisible;
-    if (family == Family::kMobileNetV3Large || family == Family::kMobileNetV3Small) {
+  const bool is_v3 = family == Family::kMobileNetV3Large || family == Family::kMobileNetV3Small;
+  switch (dialect) {
+    case Dialect::kUnknown:
+    case Dialect::kTorchvision: break;
+    case Dialect::kHuggingFace:
+      if (!is_v1 && !is_v2) break;
+      config.tf_padding = true;
+      config.batch_norm_epsilon = 1e-3f;
+      config.channel_rule = is_v1 ? ChannelRule::kTruncated : ChannelRule::kRoundedDivisible;
+      config.first_block_residual = false;
+      break;
+    case Dialect::kTimm:
+      config.batch_norm_epsilon = 1e-5f;
+      config.channel_rule = ChannelRule::kDivisible;
+      if (!is_v3) break;
       config.last_channels = LastChannels::kFixed;
       config.full_stem_below = 0.75;
       config.timm_expansion = true;
-    }
+      break;
+    case Dialect::kTensorflow:
+      config.tf_padding = true;
+      config.batch_norm_epsilon = 1e-3f;
+      break;
   }
   return config;
 }
@@ -152,17 +174,20 @@ FamilyConfig default_config(Family family) {
   FamilyConfig config{.family = family};
   switch (family) {
     case Family::kMobileNetV1:
+      config.dialect = Dialect::kHuggingFace;
       config.channel_rule = ChannelRule::kTruncated;
       config.batch_norm_epsilon = 1e-3f;
       break;
-    case Family::kMobileNetV2: break;
+    case Family::kMobileNetV2: config.dialect = Dialect::kTorchvision; break;
     case Family::kMobileNetV3Large:
     case Family::kMobileNetV3Small:
+      config.dialect = Dialect::kTorchvision;
       config.last_channels = LastChannels::kScaled;
       config.batch_norm_epsilon = 1e-3f;
       break;
     case Family::kMobileNetV4ConvSmall:
     case Family::kMobileNetV4ConvMedium:
+      config.dialect = Dialect::kTimm;
       config.activation = Activation::kRelu;
       config.last_channels = LastChannels::kFixed;
       config.full_stem_below = 1.0;
@@ -261,15 +286,9 @@ Result<Graph> build(const FamilyConfig& config) { return build(config, families:
 
 Result<Graph> build(const FamilyConfig& config, const WeightSource& source) {
   LINNET_CHECK(check_range(config));
-  switch (config.family) {
-    case Family::kMobileNetV1: return families::mobilenet_v1(config, source);
-    case Family::kMobileNetV2: return families::mobilenet_v2(config, source);
-    case Family::kMobileNetV3Large:
-    case Family::kMobileNetV3Small: return families::mobilenet_v3(config, source);
-    case Family::kMobileNetV4ConvSmall:
-    case Family::kMobileNetV4ConvMedium: return families::mobilenet_v4(config, source);
-  }
-  return fail("no such family");
+  LINNET_TRY(Graph graph, build_family(config, source));
+  graph.dialect = config.dialect;
+  return graph;
 }
 
 }  // namespace linnet

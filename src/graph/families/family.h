@@ -58,9 +58,6 @@ enum class LastChannels {
   kFixed,    ///< the paper's number at every width (timm's V3 and V4)
 };
 
-/// Whose weights.
-enum class Dialect { kTorchvision, kHuggingFace, kTimm };
-
 struct FamilyConfig {
   Family family = Family::kMobileNetV2;
 
@@ -74,8 +71,9 @@ struct FamilyConfig {
   std::vector<BlockStride> strides = {};
 
   // The dialect: dialect_config() fills it, a reader corrects it.
-  bool tf_padding = false;           ///< TensorFlow's SAME instead of (kernel - 1) / 2 on every side
-  float batch_norm_epsilon = 1e-5f;  ///< Hugging Face: layer_norm_eps
+  Dialect dialect = Dialect::kUnknown;  ///< goes into the graph, which takes its preprocessing from it
+  bool tf_padding = false;              ///< TensorFlow's SAME instead of (kernel - 1) / 2 on every side
+  float batch_norm_epsilon = 1e-5f;     ///< Hugging Face: layer_norm_eps
   Activation activation = Activation::kRelu6;  ///< of V1, V2, V4; V3 has its own, a block
   ChannelRule channel_rule = ChannelRule::kDivisible;
   int divisor = 8;    ///< Hugging Face: depth_divisible_by
