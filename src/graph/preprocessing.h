@@ -36,7 +36,7 @@ struct Preprocessing {
   /// The centre crop is always the model's input size; a picture that is smaller is padded with zeros.
   CropRounding crop_rounding = CropRounding::kDown;
   /// value = (pixel * rescale - mean) / deviation, a channel in RGB order; pixel is 0 … 255.
-  float rescale = 1.0f / 255.0f;
+  double rescale = 1.0 / 255.0;  ///< a double, because Hugging Face multiplies in double and rounds once
   std::array<float, 3> mean = {0.0f, 0.0f, 0.0f};
   std::array<float, 3> deviation = {1.0f, 1.0f, 1.0f};
 
