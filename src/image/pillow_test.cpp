@@ -1,0 +1,77 @@
+// Decoding and resizing against Pillow itself, where it is installed.
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "image/image.h"
+#include "image/pillow_oracle.h"
+#include "image/resize.h"
+#include "support/data.h"
+
+namespace linnet::image {
+namespace {
+
+#define PILLOW_OR_SKIP() \
+  if (!has_pillow()) GTEST_SKIP() << "this machine's /usr/bin/python3 has no Pillow (Debian: python3-pil)"
+
+std::vector<std::filesystem::path> pictures_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().extension() != ".csv") paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+/// Decodes every picture of a folder, and resizes it as ImageNet models do.
+void expect_equal_to_pillow(const std::filesystem::path& folder) {
+  constexpr std::size_t kBatch = 16;  // pictures for one run of Python
+  const auto paths = pictures_in(folder);
+  ASSERT_FALSE(paths.empty());
+  for (std::size_t begin = 0; begin < paths.size(); begin += kBatch) {
+    struct Expected {
+      std::string what;
+      Image ours;
+    };
+    std::vector<Expected> expected;
+    std::vector<PillowRequest> requests;
+    for (std::size_t i = begin; i < std::min(begin + kBatch, paths.size()); ++i) {
+      auto image = read_image(paths[i]);
+      ASSERT_TRUE(image) << image.error().message;
+      const int shorter = std::min(image->height, image->width);
+      const int height = image->height * 256 / shorter, width = image->width * 256 / shorter;
+      for (const auto& [name, filter] : {std::pair{"bilinear", Filter::kBilinear},
+                                         {"bicubic", Filter::kBicubic},
+                                         {"nearest", Filter::kNearest}}) {
+        requests.push_back({paths[i], {fmt::format("resize {} {} {}", height, width, name)}});
+        expected.push_back(
+            {fmt::format("{} {}", paths[i].string(), name), resize(*image, height, width, filter)});
+      }
+      requests.push_back({paths[i]});
+      expected.push_back({paths[i].string(), *std::move(image)});
+    }
+    const auto pillow = ask_pillow(requests);
+    ASSERT_TRUE(pillow) << pillow.error().message;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      EXPECT_EQ(difference(expected[i].ours, (*pillow)[i]), "equal") << expected[i].what;
+  }
+}
+
+TEST(pillow, photographs_decode_and_resize_to_the_same_bytes) {
+  PILLOW_OR_SKIP();
+  LINNET_DATA_OR_SKIP(folder, "photos/misc");
+  expect_equal_to_pillow(folder);
+}
+
+TEST(pillow, imagenet_photographs_decode_and_resize_to_the_same_bytes) {
+  PILLOW_OR_SKIP();
+  LINNET_DATA_OR_SKIP(folder, "photos/imagenet");
+  expect_equal_to_pillow(folder);
+}
+
+TEST(pillow, grey_bitmaps_of_visual_wake_words_decode_and_resize_to_the_same_bytes) {
+  PILLOW_OR_SKIP();
+  LINNET_DATA_OR_SKIP(folder, "vww");
+  expect_equal_to_pillow(folder);
+}
+
+}  // namespace
+}  // namespace linnet::image
