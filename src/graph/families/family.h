@@ -140,7 +140,9 @@ struct WeightRequest {
   std::string name;       ///< as a state dict has it: "features.0.0.weight", "features.0.1.running_mean"
   std::vector<int> dims;  ///< in Linnet's order: [K, R, S, C], depthwise [R, S, C], linear [K, C], else [C]
   Role role;
-  Activation activation;  ///< that follows the layer: untrained weights are scaled by it
+  // What untrained weights are scaled by; for a batch norm nothing.
+  Activation follows = Activation::kNone;  ///< the activation between this layer and the next
+  bool residual = false;                   ///< the layer's output is added to the input of its block
 };
 /// Answers with a constant of exactly these dims, or with the error that ends the build.
 using WeightSource = std::function<Result<Constant>(const WeightRequest&)>;

@@ -15,9 +15,9 @@ int FamilyBuilder::expanded_channels(NodeId x, double ratio) const {
 }
 
 Constant FamilyBuilder::weight(const std::string& node, const char* suffix, std::vector<int> dims,
-                               WeightRequest::Role role, Activation follows) {
+                               WeightRequest::Role role, LayerKind kind) {
   if (!status_) return {};
-  auto constant = weights_({node + suffix, std::move(dims), role, follows});
+  auto constant = weights_({node + suffix, std::move(dims), role, kind.follows, kind.residual});
   if (constant) return *std::move(constant);
   status_ = std::unexpected(std::move(constant).error());
   return {};
@@ -35,26 +35,25 @@ Window FamilyBuilder::window(NodeId x, int kernel, int stride) const {
 }
 
 NodeId FamilyBuilder::convolution(const std::string& name, NodeId x, int channels, int kernel, int stride,
-                                  Activation follows, bool bias) {
+                                  LayerKind kind) {
   using enum WeightRequest::Role;
   Convolution op{.window = window(x, kernel, stride)};
-  op.weight = weight(name, ".weight", {channels, kernel, kernel, shape(x).c}, kWeight, follows);
-  if (bias) op.bias = weight(name, ".bias", {channels}, kBias, follows);
+  op.weight = weight(name, ".weight", {channels, kernel, kernel, shape(x).c}, kWeight, kind);
+  if (kind.bias) op.bias = weight(name, ".bias", {channels}, kBias, kind);
   return graph_.add(name, std::move(op), {x});
 }
 
-NodeId FamilyBuilder::depthwise(const std::string& name, NodeId x, int kernel, int stride,
-                                Activation follows) {
+NodeId FamilyBuilder::depthwise(const std::string& name, NodeId x, int kernel, int stride, LayerKind kind) {
   Depthwise op{.window = window(x, kernel, stride)};
-  op.weight = weight(name, ".weight", {kernel, kernel, shape(x).c}, WeightRequest::Role::kWeight, follows);
+  op.weight = weight(name, ".weight", {kernel, kernel, shape(x).c}, WeightRequest::Role::kWeight, kind);
   return graph_.add(name, std::move(op), {x});
 }
 
-NodeId FamilyBuilder::linear(const std::string& name, NodeId x, int channels, Activation follows) {
+NodeId FamilyBuilder::linear(const std::string& name, NodeId x, int channels, LayerKind kind) {
   using enum WeightRequest::Role;
   Linear op;
-  op.weight = weight(name, ".weight", {channels, shape(x).c}, kWeight, follows);
-  op.bias = weight(name, ".bias", {channels}, kBias, follows);
+  op.weight = weight(name, ".weight", {channels, shape(x).c}, kWeight, kind);
+  if (kind.bias) op.bias = weight(name, ".bias", {channels}, kBias, kind);
   return graph_.add(name, std::move(op), {x});
 }
 
@@ -62,10 +61,10 @@ NodeId FamilyBuilder::batch_norm(const std::string& name, NodeId x) {
   using enum WeightRequest::Role;
   const int c = shape(x).c;
   BatchNorm op{.epsilon = config_.batch_norm_epsilon};
-  op.scale = weight(name, ".weight", {c}, kScale, Activation::kNone);
-  op.offset = weight(name, ".bias", {c}, kOffset, Activation::kNone);
-  op.mean = weight(name, ".running_mean", {c}, kMean, Activation::kNone);
-  op.variance = weight(name, ".running_var", {c}, kVariance, Activation::kNone);
+  op.scale = weight(name, ".weight", {c}, kScale);
+  op.offset = weight(name, ".bias", {c}, kOffset);
+  op.mean = weight(name, ".running_mean", {c}, kMean);
+  op.variance = weight(name, ".running_var", {c}, kVariance);
   return graph_.add(name, std::move(op), {x});
 }
 
@@ -79,13 +78,13 @@ NodeId FamilyBuilder::norm_activate(const std::string& name, NodeId x, Activatio
 }
 
 NodeId FamilyBuilder::convolution_norm(const std::string& name, NodeId x, int channels, int kernel,
-                                       int stride, Activation activation) {
-  return norm_activate(name, convolution(name + ".0", x, channels, kernel, stride, activation), activation);
+                                       int stride, LayerKind kind) {
+  return norm_activate(name, convolution(name + ".0", x, channels, kernel, stride, kind), kind.follows);
 }
 
 NodeId FamilyBuilder::depthwise_norm(const std::string& name, NodeId x, int kernel, int stride,
-                                     Activation activation) {
-  return norm_activate(name, depthwise(name + ".0", x, kernel, stride, activation), activation);
+                                     LayerKind kind) {
+  return norm_activate(name, depthwise(name + ".0", x, kernel, stride, kind), kind.follows);
 }
 
 Result<Graph> FamilyBuilder::finish(NodeId scores) && {

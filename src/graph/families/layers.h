@@ -9,6 +9,13 @@
 
 namespace linnet::families {
 
+/// What a layer is, besides its shape.
+struct LayerKind {
+  Activation follows = Activation::kNone;  ///< the activation after the layer and its batch norm
+  bool bias = false;
+  bool residual = false;  ///< the last of a branch that is added to the input of its block
+};
+
 class FamilyBuilder {
  public:
   FamilyBuilder(const FamilyConfig& config, const WeightSource& weights)
@@ -28,11 +35,10 @@ class FamilyBuilder {
   /// `ratio` times the channels of `x`, rounded by the dialect's rule.
   int expanded_channels(NodeId x, double ratio) const;
 
-  /// Square kernel; `follows` is the activation that comes after the layer and its batch norm.
-  NodeId convolution(const std::string& name, NodeId x, int channels, int kernel, int stride,
-                     Activation follows, bool bias = false);
-  NodeId depthwise(const std::string& name, NodeId x, int kernel, int stride, Activation follows);
-  NodeId linear(const std::string& name, NodeId x, int channels, Activation follows = Activation::kNone);
+  /// Square kernels, padded as the dialect does.
+  NodeId convolution(const std::string& name, NodeId x, int channels, int kernel, int stride, LayerKind kind);
+  NodeId depthwise(const std::string& name, NodeId x, int kernel, int stride, LayerKind kind);
+  NodeId linear(const std::string& name, NodeId x, int channels, LayerKind kind);
   NodeId batch_norm(const std::string& name, NodeId x);
   NodeId activate(const std::string& name, NodeId x, Activation activation);
   NodeId add(const std::string& name, NodeId a, NodeId b) { return graph_.add(name, Add{}, {a, b}); }
@@ -43,14 +49,14 @@ class FamilyBuilder {
 
   /// torchvision's Conv2dNormActivation: name.0 convolution, name.1 batch norm, name.2 activation, if any.
   NodeId convolution_norm(const std::string& name, NodeId x, int channels, int kernel, int stride,
-                          Activation activation);
-  NodeId depthwise_norm(const std::string& name, NodeId x, int kernel, int stride, Activation activation);
+                          LayerKind kind);
+  NodeId depthwise_norm(const std::string& name, NodeId x, int kernel, int stride, LayerKind kind);
 
   Result<Graph> finish(NodeId scores) &&;
 
  private:
   Constant weight(const std::string& node, const char* suffix, std::vector<int> dims,
-                  WeightRequest::Role role, Activation follows);
+                  WeightRequest::Role role, LayerKind kind = {});
   Window window(NodeId x, int kernel, int stride) const;
   NodeId norm_activate(const std::string& name, NodeId x, Activation activation);
 

@@ -29,15 +29,15 @@ Result<Graph> mobilenet_v1(const FamilyConfig& config, const WeightSource& weigh
                                                             {1024, 1}}};
   FamilyBuilder b(config, weights);
   NodeId x = b.convolution_norm("features.0", b.input(), b.stem_channels(32), 3, config.stem_stride,
-                                config.activation);
+                                {.follows = config.activation});
   for (int block = 1; block <= kV1Blocks; ++block) {
     const auto [channels, stride] = kBlocks[static_cast<std::size_t>(block - 1)];
     const std::string name = fmt::format("features.{}.conv", block);
-    x = b.depthwise_norm(name + ".0", x, 3, b.stride(block, stride), config.activation);
-    x = b.convolution_norm(name + ".1", x, b.channels(channels), 1, 1, config.activation);
+    x = b.depthwise_norm(name + ".0", x, 3, b.stride(block, stride), {.follows = config.activation});
+    x = b.convolution_norm(name + ".1", x, b.channels(channels), 1, 1, {.follows = config.activation});
   }
   x = b.pool("avgpool", x);
-  x = b.linear("classifier.1", x, config.classes);
+  x = b.linear("classifier.1", x, config.classes, {.bias = true});
   return std::move(b).finish(x);
 }
 

@@ -60,9 +60,10 @@ NodeId squeeze_excite(FamilyBuilder& b, const std::string& name, NodeId x) {
   const int channels = b.shape(x).c;
   const int squeezed = scale_channels(FamilyConfig{}, channels / 4);
   NodeId gate = b.pool(name + ".avgpool", x);
-  gate = b.convolution(name + ".fc1", gate, squeezed, 1, 1, kRelu, /*bias=*/true);
+  gate = b.convolution(name + ".fc1", gate, squeezed, 1, 1, {.follows = kRelu, .bias = true});
   gate = b.activate(name + ".activation", gate, kRelu);
-  gate = b.convolution(name + ".fc2", gate, channels, 1, 1, Activation::kHardSigmoid, /*bias=*/true);
+  gate =
+      b.convolution(name + ".fc2", gate, channels, 1, 1, {.follows = Activation::kHardSigmoid, .bias = true});
   gate = b.activate(name + ".scale_activation", gate, Activation::kHardSigmoid);
   return b.multiply(name + ".multiply", x, gate);
 }
@@ -72,6 +73,7 @@ NodeId inverted_residual(FamilyBuilder& b, const std::string& name, NodeId x, co
                          int in_nominal, int stride) {
   const int in_channels = b.shape(x).c;
   const int channels = b.channels(block.channels);
+  const bool residual = stride == 1 && in_channels == channels;
   const bool expands = block.expanded != in_nominal;
   int expanded = b.channels(block.expanded);
   if (b.config().timm_expansion)
@@ -79,11 +81,11 @@ NodeId inverted_residual(FamilyBuilder& b, const std::string& name, NodeId x, co
   int part = 0;
   const auto next = [&] { return fmt::format("{}.block.{}", name, part++); };
   NodeId y = x;
-  if (expands) y = b.convolution_norm(next(), y, expanded, 1, 1, block.activation);
-  y = b.depthwise_norm(next(), y, block.kernel, stride, block.activation);
+  if (expands) y = b.convolution_norm(next(), y, expanded, 1, 1, {.follows = block.activation});
+  y = b.depthwise_norm(next(), y, block.kernel, stride, {.follows = block.activation});
   if (block.squeeze) y = squeeze_excite(b, next(), y);
-  y = b.convolution_norm(next(), y, channels, 1, 1, Activation::kNone);
-  return stride == 1 && in_channels == channels ? b.add(name + ".add", x, y) : y;
+  y = b.convolution_norm(next(), y, channels, 1, 1, {.residual = residual});
+  return residual ? b.add(name + ".add", x, y) : y;
 }
 
 }  // namespace
@@ -92,8 +94,8 @@ Result<Graph> mobilenet_v3(const FamilyConfig& config, const WeightSource& weigh
   const bool large = config.family == Family::kMobileNetV3Large;
   const auto blocks = large ? std::span<const Block>(kLarge) : std::span<const Block>(kSmall);
   FamilyBuilder b(config, weights);
-  NodeId x =
-      b.convolution_norm("features.0", b.input(), b.stem_channels(16), 3, config.stem_stride, kHardSwish);
+  NodeId x = b.convolution_norm("features.0", b.input(), b.stem_channels(16), 3, config.stem_stride,
+                                {.follows = kHardSwish});
   int number = 0;
   int in_nominal = 16;
   for (const Block& block : blocks) {
@@ -103,11 +105,12 @@ Result<Graph> mobilenet_v3(const FamilyConfig& config, const WeightSource& weigh
     in_nominal = block.channels;
   }
   const int widest = config.timm_expansion ? b.channels(6 * in_nominal) : 6 * b.shape(x).c;
-  x = b.convolution_norm(fmt::format("features.{}", number + 1), x, widest, 1, 1, kHardSwish);
+  x = b.convolution_norm(fmt::format("features.{}", number + 1), x, widest, 1, 1, {.follows = kHardSwish});
   x = b.pool("avgpool", x);
-  x = b.linear("classifier.0", x, last_channels(config, large ? 1280 : 1024), kHardSwish);
+  x = b.linear("classifier.0", x, last_channels(config, large ? 1280 : 1024),
+               {.follows = kHardSwish, .bias = true});
   x = b.activate("classifier.1", x, kHardSwish);
-  x = b.linear("classifier.3", x, config.classes);
+  x = b.linear("classifier.3", x, config.classes, {.bias = true});
   return std::move(b).finish(x);
 }
 

@@ -73,21 +73,24 @@ class Builder : public FamilyBuilder {
   using FamilyBuilder::FamilyBuilder;
 
   NodeId block(const std::string& name, NodeId x, const Block& spec, int stride) {
+    const bool residual =
+        spec.kind != Kind::kConvolution && stride == 1 && shape(x).c == channels(spec.channels);
     NodeId y = x;
     switch (spec.kind) {
       case Kind::kConvolution:
-        y = convolution(name + ".conv", x, channels(spec.channels), spec.start, stride, config().activation);
-        return norm(name + ".bn1", y, config().activation);
+        y = convolution(name + ".conv", x, channels(spec.channels), spec.start, stride, active());
+        y = norm(name + ".bn1", y, config().activation);
+        break;
       case Kind::kFused:
         y = convolution(name + ".conv_exp", x, expanded_channels(x, spec.ratio), spec.start, stride,
-                        config().activation);
+                        active());
         y = norm(name + ".bn1", y, config().activation);
-        y = convolution(name + ".conv_pwl", y, channels(spec.channels), 1, 1, Activation::kNone);
+        y = convolution(name + ".conv_pwl", y, channels(spec.channels), 1, 1, {.residual = residual});
         y = norm(name + ".bn2", y, Activation::kNone);
         break;
-      case Kind::kUniversal: y = universal_bottleneck(name, x, spec, stride); break;
+      case Kind::kUniversal: y = universal_bottleneck(name, x, spec, stride, residual); break;
     }
-    return stride == 1 && shape(x).c == channels(spec.channels) ? add(name + ".add", x, y) : y;
+    return residual ? add(name + ".add", x, y) : y;
   }
 
   NodeId norm(const std::string& name, NodeId x, Activation activation) {
@@ -95,21 +98,24 @@ class Builder : public FamilyBuilder {
   }
 
  private:
-  NodeId universal_bottleneck(const std::string& name, NodeId x, const Block& spec, int stride) {
+  LayerKind active() const { return {.follows = config().activation}; }
+
+  NodeId universal_bottleneck(const std::string& name, NodeId x, const Block& spec, int stride,
+                              bool residual) {
     // The middle depthwise strides where there is one: later, so that the first sees all pixels.
     const int start_stride = spec.middle != 0 ? 1 : stride;
     NodeId y = x;
     if (spec.start != 0) {
-      y = depthwise(name + ".dw_start.conv", y, spec.start, start_stride, Activation::kNone);
+      y = depthwise(name + ".dw_start.conv", y, spec.start, start_stride, {});
       y = norm(name + ".dw_start.bn", y, Activation::kNone);
     }
-    y = convolution(name + ".pw_exp.conv", y, expanded_channels(x, spec.ratio), 1, 1, config().activation);
+    y = convolution(name + ".pw_exp.conv", y, expanded_channels(x, spec.ratio), 1, 1, active());
     y = norm(name + ".pw_exp.bn", y, config().activation);
     if (spec.middle != 0) {
-      y = depthwise(name + ".dw_mid.conv", y, spec.middle, stride, config().activation);
+      y = depthwise(name + ".dw_mid.conv", y, spec.middle, stride, active());
       y = norm(name + ".dw_mid.bn", y, config().activation);
     }
-    y = convolution(name + ".pw_proj.conv", y, channels(spec.channels), 1, 1, Activation::kNone);
+    y = convolution(name + ".pw_proj.conv", y, channels(spec.channels), 1, 1, {.residual = residual});
     return norm(name + ".pw_proj.bn", y, Activation::kNone);
   }
 };
@@ -119,8 +125,8 @@ class Builder : public FamilyBuilder {
 Result<Graph> mobilenet_v4(const FamilyConfig& config, const WeightSource& weights) {
   const auto& stages = config.family == Family::kMobileNetV4ConvSmall ? kSmall : kMedium;
   Builder b(config, weights);
-  NodeId x =
-      b.convolution("conv_stem", b.input(), b.stem_channels(32), 3, config.stem_stride, config.activation);
+  NodeId x = b.convolution("conv_stem", b.input(), b.stem_channels(32), 3, config.stem_stride,
+                           {.follows = config.activation});
   x = b.norm("bn1", x, config.activation);
   int number = 0;
   for (std::size_t s = 0; s < stages.size(); ++s)
@@ -135,9 +141,9 @@ Result<Graph> mobilenet_v4(const FamilyConfig& config, const WeightSource& weigh
     }
   x = b.block("blocks.4.0", x, convolution(1, 1, 960), 1);
   x = b.pool("global_pool", x);
-  x = b.convolution("conv_head", x, last_channels(config, 1280), 1, 1, config.activation);
+  x = b.convolution("conv_head", x, last_channels(config, 1280), 1, 1, {.follows = config.activation});
   x = b.norm("norm_head", x, config.activation);
-  x = b.linear("classifier", x, config.classes);
+  x = b.linear("classifier", x, config.classes, {.bias = true});
   return std::move(b).finish(x);
 }
 

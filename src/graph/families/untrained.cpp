@@ -14,7 +14,7 @@ double fan_in(const std::vector<int>& dims) {
   return dims.size() == 4 ? double(dims[1]) * dims[2] * dims[3] : dims.back();  // [K, R, S, C], [K, C]
 }
 
-/// 1 / E[activation(x)^2] for a standard normal x: what the next layer loses.
+/// 1 / E[activation(x)^2] for a standard normal x: what the activation takes, the weights give.
 double gain(Activation activation) {
   switch (activation) {
     case Activation::kRelu:
@@ -26,13 +26,20 @@ double gain(Activation activation) {
   return 1.0;
 }
 
+/// A residual sum grows by this share of its variance a block, where it would double.
+constexpr double kResidualGain = 0.25;
+
 std::pair<float, float> range(const WeightRequest& request) {
   switch (request.role) {
     case WeightRequest::Role::kWeight: {
-      const double bound = std::sqrt(3.0 * gain(request.activation) / fan_in(request.dims));
-      return {static_cast<float>(-bound), static_cast<float>(bound)};
+      const double variance = gain(request.follows) * (request.residual ? kResidualGain : 1.0);
+      const auto bound = static_cast<float>(std::sqrt(3.0 * variance / fan_in(request.dims)));
+      return {-bound, bound};
     }
-    case WeightRequest::Role::kBias: return {-0.1f, 0.1f};
+    case WeightRequest::Role::kBias:
+      // A gate that is half closed at every block would put the signal out: these are mostly open.
+      if (request.follows == Activation::kHardSigmoid) return {1.0f, 3.0f};
+      return {-0.1f, 0.1f};
     case WeightRequest::Role::kScale: return {0.75f, 1.25f};
     case WeightRequest::Role::kOffset: return {-0.25f, 0.25f};
     case WeightRequest::Role::kMean: return {-0.25f, 0.25f};
