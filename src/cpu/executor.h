@@ -1,0 +1,57 @@
+// Runs a graph on the CPU.
+//
+// Goals: the fastest float32 the machine has, results that do not depend on the number of threads, no
+// allocation while it runs. A graph is made canonical (graph/passes) and walked layer by layer, one image
+// after the other; a residual Add is taken over by the convolution before it.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "cpu/isa.h"
+#include "graph/executor.h"
+
+namespace linnet::cpu {
+
+struct Options {
+  int threads = 1;              ///< 1 … 256, the calling thread included
+  std::optional<Isa> isa = {};  ///< absent: selected_isa(), so LINNET_ISA or the fastest
+};
+
+class CpuExecutor final : public Executor {
+ public:
+  ~CpuExecutor() override;
+
+  /// The canonical graph, which computes the scores of the one that was given.
+  const Graph& graph() const override;
+  /// As the interface says. An observer sees each node on its own: residual Adds are then not taken over,
+  /// which changes no bit, and memory for all n images at once is allocated for the time of the call.
+  Result<void> run(int n, std::span<const float> images, std::span<float> scores,
+                   const Observer& observer = {}) override;
+  /// One image, and adds to microseconds[id] the time that node took; one value a node. A node that another
+  /// took over gets nothing.
+  Result<void> run_timed(std::span<const float> image, std::span<float> scores,
+                         std::span<double> microseconds);
+
+  Isa isa() const;
+  int threads() const;
+  /// "avx512::pointwise_f32"; for an Add that a convolution took over the convolution's, and "" for the
+  /// Input.
+  std::string_view kernel_name(NodeId id) const;
+  /// Activations, scratch and scores of one image; neither the input, which is the caller's, nor weights.
+  std::int64_t peak_activation_bytes() const;
+  /// Weights as they are packed for the kernels.
+  std::int64_t weight_bytes() const;
+
+ private:
+  friend Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Options& options);
+  struct State;
+  explicit CpuExecutor(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// `graph` is any legal graph. Errors: an illegal graph, a number of threads out of range, an ISA that this
+/// CPU lacks, not enough memory.
+Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Options& options = {});
+
+}  // namespace linnet::cpu

@@ -1,0 +1,148 @@
+#include "cpu/isa.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+namespace linnet::cpu {
+namespace {
+
+struct Features {
+  bool avx2 = false;
+  bool avx512 = false;
+  bool avx512_vnni = false;
+  bool avx512_bf16 = false;
+  bool neon = false;
+  bool neon_dot = false;
+};
+
+#if defined(__x86_64__)
+
+bool bit(unsigned value, int index) { return (value >> index) & 1u; }
+
+/// Which register files the operating system saves (Intel SDM volume 1, 13.3: XCR0).
+unsigned saved_state() {
+  unsigned low = 0;
+  unsigned high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+// Bits as in Intel SDM volume 2A, CPUID, leaves 1 and 7.
+Features detect() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  Features f;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return f;
+  const bool fma = bit(c, 12);
+  const bool osxsave = bit(c, 27);
+  const bool avx = bit(c, 28);
+  if (!osxsave || !avx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return f;
+  const unsigned state = saved_state();
+  const bool ymm_saved = (state & 0x06u) == 0x06u;
+  const bool zmm_saved = (state & 0xe6u) == 0xe6u;
+  f.avx2 = ymm_saved && fma && bit(b, 5);
+  f.avx512 = f.avx2 && zmm_saved && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
+  f.avx512_vnni = f.avx512 && bit(c, 11);
+  if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx512_bf16 = f.avx512 && bit(a, 5);
+  return f;
+}
+
+#elif defined(__aarch64__)
+
+Features detect() {
+  const unsigned long capabilities = getauxval(AT_HWCAP);
+  Features f;
+  f.neon = (capabilities & HWCAP_ASIMD) != 0;
+  f.neon_dot = f.neon && (capabilities & HWCAP_ASIMDDP) != 0;
+  return f;
+}
+
+#else
+
+Features detect() { return {}; }
+
+#endif
+
+const Features& features() {
+  static const Features found = detect();
+  return found;
+}
+
+constexpr Isa kAll[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kNeon, Isa::kNeonDot};
+
+std::string names_of_available() {
+  std::string names;
+  for (const Isa isa : available_isas()) names.append(names.empty() ? "" : ", ").append(to_string(isa));
+  return names;
+}
+
+}  // namespace
+
+std::string_view to_string(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return "scalar";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kAvx512: return "avx512";
+    case Isa::kAvx512Vnni: return "avx512_vnni";
+    case Isa::kNeon: return "neon";
+    case Isa::kNeonDot: return "neon_dot";
+  }
+  return "";
+}
+
+const std::vector<Isa>& available_isas() {
+  static const std::vector<Isa> isas = [] {
+    const Features& f = features();
+    std::vector<Isa> found = {Isa::kScalar};
+    if (f.avx2) found.push_back(Isa::kAvx2);
+    if (f.avx512) found.push_back(Isa::kAvx512);
+    if (f.avx512_vnni) found.push_back(Isa::kAvx512Vnni);
+    if (f.neon) found.push_back(Isa::kNeon);
+    if (f.neon_dot) found.push_back(Isa::kNeonDot);
+    return found;
+  }();
+  return isas;
+}
+
+bool has_bf16() { return features().avx512_bf16; }
+
+Result<Isa> parse_isa(std::string_view name) {
+  for (const Isa isa : kAll) {
+    if (to_string(isa) != name) continue;
+    if (!std::ranges::count(available_isas(), isa))
+      return fail("this CPU has no {}; it has {}", name, names_of_available());
+    return isa;
+  }
+  return fail("\"{}\" is no instruction set that Linnet knows; this CPU has {}", name, names_of_available());
+}
+
+Result<Isa> selected_isa() {
+  const char* forced = std::getenv("LINNET_ISA");
+  if (!forced || !*forced) return available_isas().back();
+  auto isa = parse_isa(forced);
+  if (!isa) return fail("LINNET_ISA: {}", isa.error().message);
+  return isa;
+}
+
+const Kernels& kernels(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return avx2::kernels();
+    case Isa::kAvx512:
+    case Isa::kAvx512Vnni: return avx512::kernels();
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+    case Isa::kNeonDot: return neon::kernels();
+#endif
+    default: return scalar::kernels();
+  }
+}
+
+}  // namespace linnet::cpu

@@ -1,0 +1,33 @@
+// Which instruction set runs: what the CPU and its operating system offer, or what LINNET_ISA asks for.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cpu/kernels/kernels.h"
+
+namespace linnet::cpu {
+
+/// From the plainest to the fastest of each architecture.
+enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kNeonDot };
+
+/// "scalar", "avx2", "avx512", "avx512_vnni", "neon", "neon_dot"
+std::string_view to_string(Isa isa);
+
+/// What this machine can run, kScalar first, the fastest last. Thread-safe.
+const std::vector<Isa>& available_isas();
+
+/// True where the CPU multiplies bfloat16 (AVX512_BF16).
+bool has_bf16();
+
+/// The ISA of that name. Errors: no such name, or not on this machine; both list what there is.
+Result<Isa> parse_isa(std::string_view name);
+
+/// LINNET_ISA where it is set, else the fastest. Errors as parse_isa().
+Result<Isa> selected_isa();
+
+/// float32 kernels of an ISA that is available; kAvx512Vnni's are AVX-512's, kNeonDot's are NEON's.
+const Kernels& kernels(Isa isa);
+
+}  // namespace linnet::cpu

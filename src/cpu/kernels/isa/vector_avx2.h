@@ -1,0 +1,34 @@
+// Eight float32 values in a ymm register: AVX2 with FMA.
+#pragma once
+
+#include <immintrin.h>
+
+namespace linnet::cpu::avx2 {
+
+struct F32 {
+  static constexpr int kWidth = 8;
+  static constexpr int kRegisters = 16;
+  __m256 v;
+
+  static F32 zero() { return {_mm256_setzero_ps()}; }
+  static F32 set(float x) { return {_mm256_set1_ps(x)}; }
+  static F32 load(const float* p) { return {_mm256_loadu_ps(p)}; }
+  /// The first n values, 1 <= n <= 8, the rest zero; memory behind them is not touched.
+  static F32 load_partial(const float* p, int n) { return {_mm256_maskload_ps(p, mask(n))}; }
+  void store(float* p) const { _mm256_storeu_ps(p, v); }
+  void store_partial(float* p, int n) const { _mm256_maskstore_ps(p, mask(n), v); }
+  friend F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
+  friend F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
+  /// a * b + c, rounded once.
+  friend F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  /// The second operand where either is not a number.
+  friend F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
+  friend F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
+
+ private:
+  static __m256i mask(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+};
+
+}  // namespace linnet::cpu::avx2

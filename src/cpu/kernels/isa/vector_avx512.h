@@ -1,0 +1,32 @@
+// Sixteen float32 values in a zmm register: AVX-512 F, BW, DQ and VL.
+#pragma once
+
+#include <immintrin.h>
+
+namespace linnet::cpu::avx512 {
+
+struct F32 {
+  static constexpr int kWidth = 16;
+  static constexpr int kRegisters = 32;
+  __m512 v;
+
+  static F32 zero() { return {_mm512_setzero_ps()}; }
+  static F32 set(float x) { return {_mm512_set1_ps(x)}; }
+  static F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  /// The first n values, 1 <= n <= 16, the rest zero; memory behind them is not touched.
+  static F32 load_partial(const float* p, int n) { return {_mm512_maskz_loadu_ps(mask(n), p)}; }
+  void store(float* p) const { _mm512_storeu_ps(p, v); }
+  void store_partial(float* p, int n) const { _mm512_mask_storeu_ps(p, mask(n), v); }
+  friend F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+  friend F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  /// a * b + c, rounded once.
+  friend F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  /// The second operand where either is not a number.
+  friend F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+  friend F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+
+ private:
+  static __mmask16 mask(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
+};
+
+}  // namespace linnet::cpu::avx512

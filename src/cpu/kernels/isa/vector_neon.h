@@ -1,0 +1,37 @@
+// Four float32 values in a q register: AArch64's Advanced SIMD, which every such CPU has.
+#pragma once
+
+#include <arm_neon.h>
+
+namespace linnet::cpu::neon {
+
+struct F32 {
+  static constexpr int kWidth = 4;
+  static constexpr int kRegisters = 32;
+  float32x4_t v;
+
+  static F32 zero() { return {vdupq_n_f32(0.0f)}; }
+  static F32 set(float x) { return {vdupq_n_f32(x)}; }
+  static F32 load(const float* p) { return {vld1q_f32(p)}; }
+  /// The first n values, 1 <= n <= 4, the rest zero; memory behind them is not touched.
+  static F32 load_partial(const float* p, int n) {
+    float lanes[kWidth] = {};
+    for (int i = 0; i < n; ++i) lanes[i] = p[i];
+    return load(lanes);
+  }
+  void store(float* p) const { vst1q_f32(p, v); }
+  void store_partial(float* p, int n) const {
+    float lanes[kWidth];
+    store(lanes);
+    for (int i = 0; i < n; ++i) p[i] = lanes[i];
+  }
+  friend F32 operator+(F32 a, F32 b) { return {vaddq_f32(a.v, b.v)}; }
+  friend F32 operator*(F32 a, F32 b) { return {vmulq_f32(a.v, b.v)}; }
+  /// a * b + c, rounded once.
+  friend F32 fma(F32 a, F32 b, F32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+  /// Not a number where either is.
+  friend F32 max(F32 a, F32 b) { return {vmaxq_f32(a.v, b.v)}; }
+  friend F32 min(F32 a, F32 b) { return {vminq_f32(a.v, b.v)}; }
+};
+
+}  // namespace linnet::cpu::neon

@@ -1,0 +1,27 @@
+// A vector of one value: plain C++, for machines without any vector unit that Linnet knows, and as the
+// plainest form of every kernel body.
+#pragma once
+
+namespace linnet::cpu::scalar {
+
+struct F32 {
+  static constexpr int kWidth = 1;
+  static constexpr int kRegisters = 16;
+  float v;
+
+  static F32 zero() { return {0.0f}; }
+  static F32 set(float x) { return {x}; }
+  static F32 load(const float* p) { return {*p}; }
+  static F32 load_partial(const float* p, int) { return {*p}; }
+  void store(float* p) const { *p = v; }
+  void store_partial(float* p, int) const { *p = v; }
+  friend F32 operator+(F32 a, F32 b) { return {a.v + b.v}; }
+  friend F32 operator*(F32 a, F32 b) { return {a.v * b.v}; }
+  /// a * b + c, rounded twice.
+  friend F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
+  /// The second operand where either is not a number.
+  friend F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
+  friend F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
+};
+
+}  // namespace linnet::cpu::scalar

@@ -1,0 +1,45 @@
+// A node made ready to run: kernel chosen, weights packed, work cut among threads.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/thread_pool.h"
+#include "cpu/kernels/kernels.h"
+#include "graph/graph.h"
+
+namespace linnet::cpu {
+
+/// What a layer reads and writes for one image.
+struct LayerIo {
+  const float* a = nullptr;         ///< input 0
+  const float* b = nullptr;         ///< input 1, where the operator has one
+  const float* residual = nullptr;  ///< convolution: added before `residual_finish`, where given
+  float* y = nullptr;               ///< may be a, or b, for operators that work element by element
+  float* scratch = nullptr;         ///< scratch() floats a thread
+};
+
+/// Immutable once made. run() cuts its work among the pool's threads; the values do not depend on how many
+/// they are.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  virtual void run(const LayerIo& io, ThreadPool& pool) const = 0;
+
+  const std::string& kernel() const { return kernel_; }  ///< "avx512::pointwise_f32"
+  std::int64_t scratch() const { return scratch_; }      ///< floats a thread
+  std::int64_t weight_bytes() const { return weight_bytes_; }
+
+ protected:
+  std::string kernel_;
+  std::int64_t scratch_ = 0;
+  std::int64_t weight_bytes_ = 0;
+};
+
+/// `residual_finish`: the activation of an Add that the layer, a convolution, takes over when it is given a
+/// residual. The node's constants must outlive the layer. nullptr for the Input.
+std::unique_ptr<Layer> make_layer(const Node& node, std::span<const Shape> inputs, const Kernels& kernels,
+                                  Activation residual_finish);
+
+}  // namespace linnet::cpu
