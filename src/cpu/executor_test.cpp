@@ -4,6 +4,7 @@
 
 #include "cpu/error_bound.h"
 #include "cpu/random_graph.h"
+#include "graph/families/family.h"
 
 namespace linnet::cpu {
 namespace {
@@ -82,6 +83,29 @@ TEST(executor, the_number_of_threads_changes_no_bit) {
       for (const int threads : {2, 3, 4, 8})
         EXPECT_EQ(run(*executor(graph, {threads, isa}), 1, image), alone)
             << "seed " << seed << ", " << to_string(isa) << ", " << threads << " threads";
+    }
+  }
+}
+
+TEST(executor, every_family_agrees_with_the_reference_node_by_node_on_every_isa) {
+  // Odd resolutions: every stride meets an odd row somewhere.
+  const char* const models[] = {"mobilenet_v1:width=0.25,resolution=33,classes=10",
+                                "mobilenet_v1:width=0.75,resolution=32,classes=1001",
+                                "mobilenet_v2:width=0.35,resolution=47,classes=10",
+                                "mobilenet_v2:width=1.0,resolution=32,classes=1000",
+                                "mobilenet_v3_large:width=0.75,resolution=33,classes=7",
+                                "mobilenet_v3_small:width=1.0,resolution=45,classes=10",
+                                "mobilenet_v4_conv_small:resolution=33,classes=10",
+                                "mobilenet_v4_conv_medium:resolution=32,classes=10"};
+  std::uint64_t seed = 1;
+  for (const char* model : models) {
+    const Graph graph = build(*parse_family(model)).value();
+    const auto image = RandomGraph(++seed).values(static_cast<std::size_t>(graph.input_shape().size()));
+    for (const Isa isa : available_isas()) {
+      const int threads = 1 + static_cast<int>(seed + static_cast<std::uint64_t>(isa)) % 4;
+      expect_every_node(graph, {threads, isa}, 1, image,
+                        fmt::format("{}, {}, {} threads", model, to_string(isa), threads));
+      if (HasFailure()) return;
     }
   }
 }

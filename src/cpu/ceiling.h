@@ -1,0 +1,29 @@
+// What this machine can do at most, measured: what `linnet bench --ceiling` prints and shares are taken of.
+#pragma once
+
+#include "cpu/isa.h"
+
+namespace linnet::cpu {
+
+/// Rates of all threads together; 0 where the machine has no such unit or cache.
+struct Ceiling {
+  double float32_gmacs = 0;  ///< 10^9 multiply-adds a second, float32
+  double int8_gmacs = 0;     ///< the same, int8 into int32
+  double bf16_gmacs = 0;     ///< the same, bfloat16 into float32
+  double l1_gb_s = 0;        ///< 10^9 bytes read a second from what fits half of each cache
+  double l2_gb_s = 0;
+  double l3_gb_s = 0;
+  double memory_gb_s = 0;
+  int threads = 1;
+  double round_trip_ns = 0;  ///< a cache line from one core to another and back; 0 on a single core
+  double clock_ghz = 0;      ///< of one core, by a loop of dependent additions
+};
+
+/// Takes less than two seconds. Each figure is the best of several short runs, so that what else the machine
+/// does counts as little as can be. `isa` must be available; 1 <= threads <= 256.
+Ceiling measure_ceiling(Isa isa, int threads);
+
+/// Only the clock, in GHz: some ten milliseconds. Cycles are time multiplied by this.
+double measure_clock();
+
+}  // namespace linnet::cpu
