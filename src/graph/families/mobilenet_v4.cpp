@@ -140,7 +140,7 @@ Result<Graph> mobilenet_v4(const FamilyConfig& config, const WeightSource& weigh
       x = b.block(name, x, spec, stride);
     }
   x = b.block("blocks.4.0", x, convolution(1, 1, 960), 1);
-  x = b.pool("global_pool", x);
+  x = b.pool("global_pool.pool", x);
   x = b.convolution("conv_head", x, last_channels(config, 1280), 1, 1, {.follows = config.activation});
   x = b.norm("norm_head", x, config.activation);
   x = b.linear("classifier", x, config.classes, {.bias = true});
