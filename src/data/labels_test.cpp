@@ -28,7 +28,7 @@ TEST_F(labels, plain_synset_and_quoted_styles_are_read) {
   EXPECT_THAT(read_labels(file("cat\r\ndog \n\n\n")).value(), ElementsAre("cat", "dog"));
   EXPECT_THAT(read_labels(file("\xef\xbb\xbfn01440764 tench, Tinca tinca\n")).value(),
               ElementsAre("n01440764 tench, Tinca tinca"));
-  EXPECT_THAT(read_labels(file("'n01440764 tench'\n\"lady's slipper\"\n'lady''s'\n")).value(),
+  EXPECT_THAT(read_labels(file("'n01440764 tench'\n\"lady's slipper\"\n'lady''s'\n''''")).value(),
               ElementsAre("n01440764 tench", "lady's slipper", "lady's", "'"));
 }
 
