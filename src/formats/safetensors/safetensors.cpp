@@ -1,0 +1,74 @@
+#include "formats/safetensors/safetensors.h"
+
+#include "base/file.h"
+#include "formats/pth/pth.h"
+#include "formats/safetensors/container.h"
+#include "formats/safetensors/huggingface_config.h"
+#include "formats/safetensors/linnet_form.h"
+#include "formats/state_dict/state_dict.h"
+
+namespace linnet::formats {
+namespace {
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+Result<SafetensorsFile> open_safetensors(const std::filesystem::path& path) {
+  LINNET_TRY(const MappedFile file, MappedFile::open(path));
+  return parse_safetensors(file.bytes(), file.owner(), path.string());
+}
+
+/// The weights under what the model card says of them.
+Result<Graph> with_card(const TensorMap& tensors, const std::filesystem::path& weights, ModelCard card) {
+  if (card.count_classes)
+    if (const auto classifier = tensors.find("classifier.weight"); classifier != tensors.end() &&
+                                                                   !classifier->second.dims.empty() &&
+                                                                   classifier->second.dims[0] <= 1 << 16)
+      card.hints.config->classes = static_cast<int>(classifier->second.dims[0]);
+  LINNET_TRY(Graph graph, graph_from_state_dict(tensors, weights.string(), card.hints));
+  graph.labels = std::move(card.labels);
+  graph.preprocessing = card.preprocessing;
+  LINNET_CHECK(validate(graph));
+  return graph;
+}
+
+}  // namespace
+
+Result<Graph> read_safetensors(const std::filesystem::path& path) {
+  LINNET_TRY(const SafetensorsFile file, open_safetensors(path));
+  if (is_linnet_form(file)) return graph_from_linnet_form(file, path.string());
+  if (is_there(path.parent_path() / "config.json")) {
+    LINNET_TRY(ModelCard card, read_model_card(path.parent_path()));
+    return with_card(file.tensors, path, std::move(card));
+  }
+  return graph_from_state_dict(file.tensors, path.string(), hints_from_name(path));
+}
+
+Result<Graph> read_huggingface(const std::filesystem::path& folder) {
+  LINNET_TRY(ModelCard card, read_model_card(folder));
+  if (const auto weights = folder / "model.safetensors"; is_there(weights)) {
+    LINNET_TRY(const SafetensorsFile file, open_safetensors(weights));
+    return with_card(file.tensors, weights, std::move(card));
+  }
+  for (const char* index : {"model.safetensors.index.json", "pytorch_model.bin.index.json"})
+    if (is_there(folder / index))
+      return fail(
+          "{}: the weights are sharded over several files, which Linnet does not read; save them as one "
+          "model.safetensors",
+          (folder / index).string());
+  if (const auto weights = folder / "pytorch_model.bin"; is_there(weights)) {
+    LINNET_TRY(const TensorMap tensors, read_pth_tensors(weights));
+    return with_card(tensors, weights, std::move(card));
+  }
+  return fail("{}: there is a config.json, but neither model.safetensors nor pytorch_model.bin",
+              folder.string());
+}
+
+Result<void> write_safetensors(const Graph& graph, const std::filesystem::path& path) {
+  LINNET_TRY(const LinnetForm form, linnet_form(graph));
+  return write_safetensors_file(form.tensors, form.metadata, path);
+}
+
+}  // namespace linnet::formats
