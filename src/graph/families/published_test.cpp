@@ -1,5 +1,6 @@
-// The families against what is published about them: torchvision's and timm's own layers, told by
-// tests/oracles/pytorch_layers.py; timm's table of results; TensorFlow's block specifications of V4.
+// The families against what is published about them: torchvision's and timm's own layers and scores, told by
+// tests/oracles/pytorch_layers.py and pytorch_scores.py; timm's table of results; TensorFlow's block
+// specifications of V4.
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -8,8 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "graph/families/family.h"
 #include "graph/statistics.h"
+#include "reference/interpreter.h"
 #include "support/data.h"
 
 namespace linnet {
@@ -193,6 +196,61 @@ TEST(published, every_width_that_timm_trained_has_its_parameters_and_macs) {
     }
     EXPECT_LE(std::abs(static_cast<double>(operations) / 1e9 - p.gmacs), 0.005) << operations;
   }
+}
+
+/// The stream of pytorch_scores.py: tensors as they are asked for, then the image.
+class Stream {
+ public:
+  AlignedVector<float> draw(std::size_t n, float low, float high) {
+    AlignedVector<float> values(n);
+    for (float& v : values) v = random_.uniform(low, high);
+    return values;
+  }
+  Constant operator()(const WeightRequest& request) {
+    using enum WeightRequest::Role;
+    std::size_t n = 1;
+    for (const int d : request.dims) n *= static_cast<std::size_t>(d);
+    if (request.role == kScale || request.role == kVariance) return {request.dims, draw(n, 0.75f, 1.25f)};
+    if (request.role != kWeight) return {request.dims, draw(n, -0.25f, 0.25f)};
+    const int outputs = request.dims.size() == 3 ? request.dims[2] : request.dims[0];
+    const auto bound =
+        static_cast<float>(std::sqrt(4.0 / static_cast<double>(n / static_cast<std::size_t>(outputs))));
+    return {request.dims, draw(n, -bound, bound)};
+  }
+
+ private:
+  Random random_{1};
+};
+
+/// float32 rounds once a node: with some 200 nodes, 1e-5 of the largest score is wide of what was measured
+/// (3e-7) and far below what a wrong kernel, stride, padding, residual or gate makes.
+TEST(published, the_scores_are_those_of_pytorch_with_the_same_weights) {
+  std::ifstream in(testing::repository_data("families/scores.txt"));
+  int networks = 0;
+  for (std::string line; std::getline(in, line); ++networks) {
+    SCOPED_TRACE(line.substr(0, 60));
+    std::istringstream fields(line);
+    std::string library;
+    std::string family;
+    fields >> library >> family;
+    FamilyConfig config = dialect_config(parse_family(family).value().family,
+                                         library == "timm" ? Dialect::kTimm : Dialect::kTorchvision);
+    fields >> config.width >> config.resolution;
+    config.classes = 10;
+    Stream stream;
+    const Graph graph = build(config, [&](const WeightRequest& request) -> Result<Constant> {
+                          return stream(request);
+                        }).value();
+    const auto image = stream.draw(static_cast<std::size_t>(graph.input_shape().size()), -2.0f, 2.0f);
+    std::vector<float> scores(10);
+    ASSERT_TRUE(reference::Interpreter(graph).run(1, image, scores));
+    std::vector<double> expected(10);
+    for (double& v : expected) ASSERT_TRUE(fields >> v);
+    double largest = 0;
+    for (const double v : expected) largest = std::max(largest, std::abs(v));
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-5 * largest);
+  }
+  EXPECT_EQ(networks, 12);
 }
 
 // MobileNetV4, arXiv 2404.10518, appendix D, as TensorFlow's model garden writes it down
