@@ -1,12 +1,15 @@
 #include "graph/statistics.h"
 
 #include <algorithm>
+#include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "graph/builder.h"
 #include "graph/families/family.h"
 #include "graph/passes/passes.h"
+#include "support/data.h"
 
 namespace linnet {
 namespace {
@@ -144,6 +147,42 @@ TEST(statistics, mobilenet_v1) {
 TEST(statistics, mobilenet_v3) {
   EXPECT_EQ(totals(family("mobilenet_v3_large")).parameters, 5'483'032);
   EXPECT_EQ(totals(family("mobilenet_v3_small")).parameters, 2'542'856);
+}
+
+/// 1234567 as "1,234,567".
+std::string with_commas(std::int64_t number) {
+  std::string text = std::to_string(number);
+  for (int i = static_cast<int>(text.size()) - 3; i > 0; i -= 3)
+    text.insert(static_cast<std::size_t>(i), ",");
+  return text;
+}
+
+/// The row of docs/families.md up to its last column, the paper.
+std::string row(std::string_view name) {
+  const Graph graph = family(name);
+  int layers = 0;
+  NodeId map = 0;  // what the last pool reads
+  for (const Node& node : graph.nodes) {
+    layers += std::holds_alternative<Convolution>(node.op) || std::holds_alternative<Depthwise>(node.op) ||
+              std::holds_alternative<Linear>(node.op);
+    if (std::holds_alternative<GlobalAveragePool>(node.op)) map = node.inputs[0];
+  }
+  const auto field = node_statistics(graph)[static_cast<std::size_t>(map)].receptive_field;
+  return fmt::format("| `{}` | {} | {} | {} | {} | {} |", name, with_commas(totals(graph).macs),
+                     with_commas(totals(graph).parameters), layers, field.h, to_string(graph[map].shape));
+}
+
+TEST(statistics, the_table_in_the_docs_is_right) {
+  std::ifstream in(std::filesystem::path(LINNET_SOURCE_DIR) / "docs" / "families.md");
+  ASSERT_TRUE(in);
+  std::size_t rows = 0;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with("| `mobilenet")) continue;
+    ASSERT_LT(rows, family_names().size());
+    EXPECT_EQ(line.substr(0, line.rfind("|", line.size() - 2) + 1), row(family_names()[rows]));
+    ++rows;
+  }
+  EXPECT_EQ(rows, family_names().size());
 }
 
 TEST(statistics, int8_bytes_layer_by_layer) {
