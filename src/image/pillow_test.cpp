@@ -1,14 +1,19 @@
 // Decoding and resizing against Pillow itself, where it is installed.
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include "base/file.h"
 #include "base/random.h"
 #include "image/image.h"
-#include "image/pillow_oracle.h"
 #include "image/resize.h"
+#include "image/testing.h"
 #include "support/data.h"
 
 namespace linnet::image {
 namespace {
+
+constexpr std::pair<const char*, Filter> kFilters[] = {
+    {"bilinear", Filter::kBilinear}, {"bicubic", Filter::kBicubic}, {"nearest", Filter::kNearest}};
 
 #define PILLOW_OR_SKIP() \
   if (!has_pillow()) GTEST_SKIP() << "this machine's /usr/bin/python3 has no Pillow (Debian: python3-pil)"
@@ -38,9 +43,7 @@ void expect_equal_to_pillow(const std::filesystem::path& folder) {
       ASSERT_TRUE(image) << image.error().message;
       const int shorter = std::min(image->height, image->width);
       const int height = image->height * 256 / shorter, width = image->width * 256 / shorter;
-      for (const auto& [name, filter] : {std::pair{"bilinear", Filter::kBilinear},
-                                         {"bicubic", Filter::kBicubic},
-                                         {"nearest", Filter::kNearest}}) {
+      for (const auto& [name, filter] : kFilters) {
         requests.push_back({paths[i], {fmt::format("resize {} {} {}", height, width, name)}});
         expected.push_back(
             {fmt::format("{} {}", paths[i].string(), name), resize(*image, height, width, filter)});
@@ -53,6 +56,42 @@ void expect_equal_to_pillow(const std::filesystem::path& folder) {
     for (std::size_t i = 0; i < expected.size(); ++i)
       EXPECT_EQ(difference(expected[i].ours, (*pillow)[i]), "equal") << expected[i].what;
   }
+}
+
+TEST(pillow, resize_gives_the_same_bytes_for_any_pair_of_sizes) {
+  PILLOW_OR_SKIP();
+  const testing::ScratchFolder folder;
+  Random random(7);
+  std::vector<PillowRequest> requests;
+  std::vector<Image> ours;
+  for (int round = 0; round < 200; ++round) {
+    const auto edge = [&](std::uint64_t most) {
+      return 1 + static_cast<int>(random.below(random.below(4) ? most : 8));
+    };
+    const Image image = noise(edge(150), edge(150), round % 2, random.next());
+    const int height = edge(300), width = edge(300);
+    const Window window{static_cast<std::int64_t>(random.below(height)),
+                        static_cast<std::int64_t>(random.below(width)), 1, 1};
+    Window part = window;
+    part.height += static_cast<int>(random.below(height - part.y));
+    part.width += static_cast<int>(random.below(width - part.x));
+    const auto path = folder.path() / fmt::format("{}.ppm", round);
+    ASSERT_TRUE(write_file(path, fmt::format("P6 {} {} 255\n", image.width, image.height) +
+                                     std::string(image.pixels.begin(), image.pixels.end())));
+    for (const auto& [name, filter] : kFilters) {
+      const std::string resized = fmt::format("resize {} {} {}", height, width, name);
+      requests.push_back(
+          {path, {resized, fmt::format("crop {} {} {} {}", part.y, part.x, part.height, part.width)}});
+      ours.push_back(resize(image, Size{height, width}, part, filter));
+      requests.push_back({path, {"luma", resized}});
+      ours.push_back(resize(to_luma(image), height, width, filter));
+    }
+  }
+  const auto pillow = ask_pillow(requests);
+  ASSERT_TRUE(pillow) << pillow.error().message;
+  for (std::size_t i = 0; i < ours.size(); ++i)
+    EXPECT_EQ(difference(ours[i], (*pillow)[i]), "equal")
+        << requests[i].picture << ' ' << fmt::format("{}", fmt::join(requests[i].operations, ", "));
 }
 
 TEST(pillow, photographs_decode_and_resize_to_the_same_bytes) {

@@ -2,6 +2,7 @@
 // fields; RLE4 and RLE8; rows from the bottom or from the top (Microsoft's wingdi.h names the fields; OS/2 2
 // differs only past byte 40). Debian ships no maintained library for it, so this small reader is ours; it is
 // strict.
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -114,15 +115,17 @@ std::uint8_t field(std::uint32_t pixel, std::uint32_t mask) {
   return static_cast<std::uint8_t>(((pixel & mask) >> shift) * std::uint64_t{255} / largest);
 }
 
+std::unexpected<Error> no_such_colour(const Source& source, const Header& h, std::uint32_t index) {
+  return fail("{}: colour {} is used, but the BMP's palette has {}", source.name, index, h.palette.size());
+}
+
 Result<void> unpack_row(const Source& source, const Header& h, const std::uint8_t* in, std::uint8_t* rgb) {
   for (std::int64_t x = 0; x < h.width; ++x, rgb += 3) {
     if (h.bits <= 8) {
       const auto per_byte = static_cast<std::int64_t>(8 / h.bits);
       const auto shift = static_cast<unsigned>(8 - h.bits * (x % per_byte + 1));
       const std::uint32_t index = (in[x / per_byte] >> shift) & ((1u << h.bits) - 1);
-      if (index >= h.palette.size())
-        return fail("{}: colour {} is used, but the BMP's palette has {}", source.name, index,
-                    h.palette.size());
+      if (index >= h.palette.size()) return no_such_colour(source, h, index);
       for (int c = 0; c < 3; ++c) rgb[c] = h.palette[index][c];
     } else if (h.bits == 24) {
       for (int c = 0; c < 3; ++c) rgb[c] = in[x * 3 + 2 - c];
@@ -137,40 +140,41 @@ Result<void> unpack_row(const Source& source, const Header& h, const std::uint8_
 }
 
 /// RLE4 and RLE8: pairs (count, value) of a run, or 0 and an escape: 0 the end of a row, 1 the end, 2 a move,
-/// else that many pixels as they are, padded to two bytes. What is never drawn keeps colour 0. Gives a byte a
-/// pixel, the first row of the file first.
-Result<std::vector<std::uint8_t>> expand_runs(const Source& source, const Header& h) {
-  std::vector<std::uint8_t> indices(static_cast<std::size_t>(h.width * h.height));
+/// else that many pixels as they are, padded to two bytes. What is never drawn keeps colour 0.
+Result<void> draw_runs(const Source& source, const Header& h, Image& image) {
+  for (std::size_t i = 0; i < image.pixels.size() && !h.palette.empty(); ++i)
+    image.pixels[i] = h.palette[0][i % 3];
   ByteReader in(source.bytes, h.pixels_at);
-  std::int64_t x = 0, y = 0;
-  const auto draw = [&](std::uint32_t index) {
-    if (x >= h.width || y >= h.height) return false;
-    indices[static_cast<std::size_t>(y * h.width + x++)] = static_cast<std::uint8_t>(index);
-    return true;
-  };
-  const auto overrun = [&] {
-    return fail("{}: a run of the BMP leaves the picture in row {} at byte {}; the file is damaged",
-                source.name, y, in.position());
+  int x = 0, y = 0;  // y counts in the order of the file
+  const auto draw = [&](std::uint32_t index) -> Result<void> {
+    if (x >= image.width || y >= image.height)
+      return fail("{}: a run of the BMP leaves the picture in row {} at byte {}; the file is damaged",
+                  source.name, y, in.position());
+    if (index >= h.palette.size()) return no_such_colour(source, h, index);
+    std::copy_n(h.palette[index].data(), 3,
+                image.row(h.top_down ? y : image.height - 1 - y) + std::size_t(x++) * 3);
+    return {};
   };
   for (;;) {
     const std::uint32_t count = in.u8(), value = in.u8();
     if (in.ended()) return cut_short(source);
     if (count > 0) {
       for (std::uint32_t i = 0; i < count; ++i)
-        if (!draw(h.bits == 8 ? value : i % 2 == 0 ? value >> 4 : value & 15)) return overrun();
+        LINNET_CHECK(draw(h.bits == 8 ? value : i % 2 == 0 ? value >> 4 : value & 15));
     } else if (value == 0) {
       x = 0;
       ++y;
     } else if (value == 1) {
-      return indices;
+      return {};
     } else if (value == 2) {
-      x += in.u8();
-      y += in.u8();
+      x += static_cast<int>(in.u8());
+      y += static_cast<int>(in.u8());
     } else {
       std::uint32_t byte = 0;
       for (std::uint32_t i = 0; i < value; ++i) {
         if (h.bits == 8 || i % 2 == 0) byte = in.u8();
-        if (!draw(h.bits == 8 ? byte : i % 2 == 0 ? byte >> 4 : byte & 15)) return overrun();
+        if (in.ended()) return cut_short(source);
+        LINNET_CHECK(draw(h.bits == 8 ? byte : i % 2 == 0 ? byte >> 4 : byte & 15));
       }
       const std::uint32_t bytes = h.bits == 8 ? value : (value + 1) / 2;
       if (bytes % 2) in.u8();
@@ -181,24 +185,20 @@ Result<std::vector<std::uint8_t>> expand_runs(const Source& source, const Header
 }  // namespace
 
 Result<Decoded> decode_bmp(const Source& source) {
-  LINNET_TRY(Header h, read_header(source));
+  LINNET_TRY(const Header h, read_header(source));
   const bool runs = h.compression == kRle8 || h.compression == kRle4;
-  if (!runs && h.width > 0 && h.height > 0 && h.width <= source.max_pixels / h.height &&
-      h.stride() * h.height > source.bytes.size() - h.pixels_at)
-    return cut_short(source);
+  LINNET_CHECK(check_size(source, h.width, h.height));
+  if (!runs && h.stride() * h.height > source.bytes.size() - h.pixels_at) return cut_short(source);
   LINNET_TRY(Image image, make_image(source, h.width, h.height));
 
-  std::vector<std::uint8_t> expanded;
-  const auto* rows = reinterpret_cast<const std::uint8_t*>(source.bytes.data()) + h.pixels_at;
-  std::size_t stride = h.stride();
   if (runs) {
-    LINNET_TRY(expanded, expand_runs(source, h));
-    rows = expanded.data();
-    stride = static_cast<std::size_t>(h.width);
-    h.bits = 8;
+    LINNET_CHECK(draw_runs(source, h, image));
+    return Decoded{std::move(image)};
   }
+  const auto* const rows = reinterpret_cast<const std::uint8_t*>(source.bytes.data()) + h.pixels_at;
   for (int y = 0; y < image.height; ++y)
-    LINNET_CHECK(unpack_row(source, h, rows + y * stride, image.row(h.top_down ? y : image.height - 1 - y)));
+    LINNET_CHECK(
+        unpack_row(source, h, rows + y * h.stride(), image.row(h.top_down ? y : image.height - 1 - y)));
   return Decoded{std::move(image)};
 }
 

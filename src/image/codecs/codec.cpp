@@ -2,7 +2,7 @@
 
 namespace linnet::image {
 
-Result<Image> make_image(const Source& source, std::int64_t width, std::int64_t height) {
+Result<void> check_size(const Source& source, std::int64_t width, std::int64_t height) {
   if (width <= 0 || height <= 0)
     return fail("{}: a picture of {} x {} pixels is empty", source.name, width, height);
   if (width > source.max_pixels / height)
@@ -13,6 +13,11 @@ Result<Image> make_image(const Source& source, std::int64_t width, std::int64_t 
   if (width > kMaxEdge || height > kMaxEdge)
     return fail("{}: {} x {} pixels are too long; at most {} are decoded on an edge, cut the picture first",
                 source.name, width, height, kMaxEdge);
+  return {};
+}
+
+Result<Image> make_image(const Source& source, std::int64_t width, std::int64_t height) {
+  LINNET_CHECK(check_size(source, width, height));
   Image image{.height = static_cast<int>(height), .width = static_cast<int>(width), .pixels = {}};
   image.pixels.resize(image.stride() * height);
   return image;

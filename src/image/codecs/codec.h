@@ -33,7 +33,11 @@ Result<Decoded> decode_webp(const Source& source);
 Result<Decoded> decode_bmp(const Source& source);
 Result<Decoded> decode_netpbm(const Source& source);
 
-/// A black RGB picture. Errors: no pixels, or more than source.max_pixels.
+/// Errors: no pixels, more than source.max_pixels, or an edge above kMaxEdge. Afterwards products of the two
+/// cannot overflow.
+Result<void> check_size(const Source& source, std::int64_t width, std::int64_t height);
+
+/// A black RGB picture. Errors: as check_size().
 Result<Image> make_image(const Source& source, std::int64_t width, std::int64_t height);
 
 /// The orientation (1 to 8) in a TIFF block, the form in which every format carries EXIF; with or without

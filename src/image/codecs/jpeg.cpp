@@ -54,17 +54,14 @@ class JpegReader {
   /// `cmyk` holds a row of four channels where is_cmyk(). False: failed, and problem() says why.
   bool read_pixels(Image& image, std::uint8_t* cmyk) {
     if (setjmp(jump_)) return false;
-    // Where several scans refine the picture or arithmetic coding reads on as zeros, an early end is only
-    // seen here.
-    end_is_fatal_ = jpeg_has_multiple_scans(&info_) || info_.arith_code;
     jpeg_start_decompress(&info_);
-    in_pixels_ = true;
     while (info_.output_scanline < info_.output_height) {
       std::uint8_t* const rgb = image.row(static_cast<int>(info_.output_scanline));
       JSAMPROW row = cmyk ? cmyk : rgb;
       jpeg_read_scanlines(&info_, &row, 1);
       if (cmyk) rgb_from_inverted_cmyk(cmyk, image.width, rgb);
     }
+    jpeg_finish_decompress(&info_);  // reads on to the end marker: a file without it is cut short
     return true;
   }
 
@@ -98,10 +95,7 @@ class JpegReader {
   /// libjpeg goes on after a warning and makes up what is missing. Where pixels are lost we stop instead.
   void warn() {
     switch (error_manager_.msg_code) {
-      case JWRN_JPEG_EOF:
-        ended_ = true;
-        if (end_is_fatal_ || !in_pixels_) stop();
-        return;  // only the end marker may be missing: JWRN_HIT_MARKER follows where it is more
+      case JWRN_JPEG_EOF: ended_ = true; stop();
       case JWRN_HIT_MARKER:
       case JWRN_HUFF_BAD_CODE:
       case JWRN_ARITH_BAD_CODE:
@@ -127,8 +121,6 @@ class JpegReader {
   jpeg_error_mgr error_manager_{};
   jpeg_progress_mgr progress_{};
   std::jmp_buf jump_{};
-  bool in_pixels_ = false;
-  bool end_is_fatal_ = true;
   bool ended_ = false;
   bool too_many_scans_ = false;
 };
@@ -139,10 +131,11 @@ Result<Decoded> decode_jpeg(const Source& source) {
   JpegReader reader;
   if (!reader.read_header(source.bytes)) return fail("{}: {}", source.name, reader.problem());
   LINNET_TRY(Image image, make_image(source, reader.width(), reader.height()));
+  const int orientation = reader.orientation();  // finishing the pixels drops the markers
   std::vector<std::uint8_t> cmyk(reader.is_cmyk() ? std::size_t(image.width) * 4 : 0);
   if (!reader.read_pixels(image, cmyk.empty() ? nullptr : cmyk.data()))
     return fail("{}: {}", source.name, reader.problem());
-  return Decoded{std::move(image), reader.orientation()};
+  return Decoded{std::move(image), orientation};
 }
 
 }  // namespace linnet::image

@@ -33,7 +33,9 @@ class TextReader {
   std::optional<std::int64_t> digit() {
     skip_space();
     if (ended() || !is_digit(here())) return {};
-    return here() - '0' + 0 * position_++;
+    const std::uint32_t value = here() - '0';
+    ++position_;
+    return value;
   }
   /// Takes the one space that parts the header from binary samples.
   bool one_space() { return !ended() && is_space(here()) && ++position_; }
@@ -91,6 +93,7 @@ Result<Decoded> decode_netpbm(const Source& source) {
   }
   if (!reader.one_space()) return reader.ended() ? cut_short() : malformed("header");
 
+  LINNET_CHECK(check_size(source, *width, *height));
   // Every sample takes a byte, two bytes, a bit, or at least a digit: a hostile size is seen before it is
   // allocated.
   const std::int64_t left = static_cast<std::int64_t>(source.bytes.size() - reader.position());
@@ -98,7 +101,7 @@ Result<Decoded> decode_netpbm(const Source& source) {
                                  : bitmap         ? (*width + 7) / 8
                                  : maximum <= 255 ? *width * channels
                                                   : *width * channels * 2;
-  if (*width * *height <= source.max_pixels && row_bytes * *height > left) return cut_short();
+  if (row_bytes * *height > left) return cut_short();
   LINNET_TRY(Image image, make_image(source, *width, *height));
   const std::int64_t samples = *width * *height * channels;
 

@@ -17,9 +17,14 @@ constexpr std::size_t kMaxChunkBytes = std::size_t{16} << 20;
 /// Deflate packs 258 bytes into 2 bits at best, so pixels need at least this share of the file.
 constexpr std::int64_t kMaxDeflateRatio = 1032;
 
+/// The last chunk's name and checksum, which libspng does not look at.
+constexpr std::string_view kEnd = "IEND\xae\x42\x60\x82";
+
 std::unexpected<Error> spng_failure(const Source& source, int code) {
   if (code == SPNG_IO_EOF || code == SPNG_EIDAT_TOO_SHORT)
     return fail("{}: the PNG is cut short; get a whole copy", source.name);
+  if (code == SPNG_EOVERFLOW)
+    return fail("{}: the PNG claims a size that overflows memory; get an undamaged copy", source.name);
   return fail("{}: not a PNG that can be decoded: {}", source.name, spng_strerror(code));
 }
 
@@ -34,15 +39,14 @@ Result<Decoded> decode_png(const Source& source) {
   spng_ihdr header{};
   if (const int code = spng_get_ihdr(context.get(), &header)) return spng_failure(source, code);
 
+  LINNET_CHECK(check_size(source, header.width, header.height));
   const auto height = static_cast<std::int64_t>(header.height);
   const std::int64_t samples = header.color_type == SPNG_COLOR_TYPE_TRUECOLOR         ? 3
                                : header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ? 2
                                : header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA ? 4
                                                                                       : 1;
   const std::int64_t row_bytes = (header.width * samples * header.bit_depth + 7) / 8;
-  if (height <= source.max_pixels &&
-      row_bytes * height / kMaxDeflateRatio > std::int64_t(source.bytes.size()) &&
-      header.width * height <= source.max_pixels)
+  if (row_bytes * height / kMaxDeflateRatio > std::int64_t(source.bytes.size()))
     return spng_failure(source, SPNG_EIDAT_TOO_SHORT);
   LINNET_TRY(Image image, make_image(source, header.width, height));
   if (const int code =
@@ -50,6 +54,8 @@ Result<Decoded> decode_png(const Source& source) {
     return spng_failure(source, code);
   // The chunks after the pixels: they may hold the EXIF block, and a file without its end is no whole file.
   if (const int code = spng_decode_chunks(context.get())) return spng_failure(source, code);
+  const std::string_view file(reinterpret_cast<const char*>(source.bytes.data()), source.bytes.size());
+  if (file.rfind(kEnd) == std::string_view::npos) return spng_failure(source, SPNG_IO_EOF);
   spng_exif exif{};
   int orientation = 1;
   if (spng_get_exif(context.get(), &exif) == 0)

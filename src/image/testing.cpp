@@ -1,4 +1,4 @@
-#include "image/pillow_oracle.h"
+#include "image/testing.h"
 
 #include <cstdlib>
 #include <sstream>
@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "support/data.h"
 
 namespace linnet::image {
@@ -20,7 +21,20 @@ int run_script(const std::filesystem::path& requests) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-Result<Image> read_answer(const std::filesystem::path& path) {
+}  // namespace
+
+Image noise(int height, int width, bool hard, std::uint64_t seed) {
+  Image image{.height = height, .width = width, .pixels = {}};
+  image.pixels.resize(image.stride() * height);
+  Random random(seed);
+  for (auto& value : image.pixels) {
+    value = static_cast<std::uint8_t>(random.next() >> 56);
+    if (hard) value = value < 128 ? 0 : 255;
+  }
+  return image;
+}
+
+Result<Image> read_pixels(const std::filesystem::path& path) {
   LINNET_TRY(const std::string text, read_text(path));
   std::istringstream head(text.substr(0, text.find('\n')));
   Image image;
@@ -28,11 +42,32 @@ Result<Image> read_answer(const std::filesystem::path& path) {
   const std::string_view pixels = std::string_view(text).substr(text.find('\n') + 1);
   image.pixels.assign(pixels.begin(), pixels.end());
   if (!head || image.pixels.size() != image.stride() * image.height)
-    return fail("{}: no answer", path.string());
+    return fail("{}: holds no pixels", path.string());
   return image;
 }
 
-}  // namespace
+std::uint32_t crc32(std::span<const std::byte> bytes) {
+  std::uint32_t crc = ~0u;
+  for (const std::byte byte : bytes) {
+    crc ^= std::to_integer<std::uint32_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0u);
+  }
+  return ~crc;
+}
+
+std::vector<std::vector<std::string>> read_table(const std::string& name) {
+  const auto text = read_text(testing::repository_data("pictures/" + name));
+  if (!text) ADD_FAILURE() << text.error().message;
+  std::vector<std::vector<std::string>> table;
+  std::istringstream lines(text.value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    for (table.emplace_back(); std::getline(fields, table.back().emplace_back(), '\t');) {
+    }
+    table.back().pop_back();
+  }
+  return table;
+}
 
 bool has_pillow() {
   const testing::ScratchFolder folder;
@@ -53,7 +88,7 @@ Result<std::vector<Image>> ask_pillow(const std::vector<PillowRequest>& requests
     return fail("pillow_pixels.py ended with {}", status);
   std::vector<Image> images;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    LINNET_TRY(Image image, read_answer(answer(i)));
+    LINNET_TRY(Image image, read_pixels(answer(i)));
     images.push_back(std::move(image));
   }
   return images;

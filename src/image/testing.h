@@ -1,13 +1,27 @@
-// For tests: asks Pillow, where this machine has it, through tests/oracles/pillow_pixels.py.
+// For tests: pictures of noise, pictures compared, and Pillow asked through tests/oracles/pillow_pixels.py.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "image/image.h"
 
 namespace linnet::image {
+
+/// What tests/data/pictures/make.py calls noise(): RGB, every byte random, or only 0 and 255 (`hard`).
+Image noise(int height, int width, bool hard = false, std::uint64_t seed = 1);
+
+/// A file of pixels: "HEIGHT WIDTH CHANNELS\n", then bytes.
+Result<Image> read_pixels(const std::filesystem::path& path);
+
+/// CRC-32 as zlib's crc32().
+std::uint32_t crc32(std::span<const std::byte> bytes);
+
+/// The lines of a file under tests/data/pictures, each parted at its tabs.
+std::vector<std::vector<std::string>> read_table(const std::string& name);
 
 struct PillowRequest {
   std::filesystem::path picture;
