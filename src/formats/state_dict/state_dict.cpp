@@ -43,12 +43,10 @@ constexpr Landmark kV3LargeExpanded[] = {{"features.8.block.0.0", 200},
                                          {"features.14.block.0.0", 960}};
 constexpr Landmark kV3SmallExpanded[] = {
     {"features.8.block.0.0", 144}, {"features.9.block.0.0", 288}, {"features.10.block.0.0", 576}};
-constexpr Landmark kV4ConvSmall[] = {{"conv_stem", 32},
-                                     {"blocks.2.0.pw_proj.conv", 96},
-                                     {"blocks.3.0.pw_proj.conv", 128},
-                                     {"blocks.4.0.conv", 960}};
-constexpr Landmark kV4ConvMedium[] = {{"conv_stem", 32},
-                                      {"blocks.1.0.pw_proj.conv", 80},
+// timm's stem keeps its channels below a width: no landmark in V3 and V4.
+constexpr Landmark kV4ConvSmall[] = {
+    {"blocks.2.0.pw_proj.conv", 96}, {"blocks.3.0.pw_proj.conv", 128}, {"blocks.4.0.conv", 960}};
+constexpr Landmark kV4ConvMedium[] = {{"blocks.1.0.pw_proj.conv", 80},
                                       {"blocks.2.0.pw_proj.conv", 160},
                                       {"blocks.3.0.pw_proj.conv", 256},
                                       {"blocks.4.0.conv", 960}};
