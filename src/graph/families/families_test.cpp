@@ -86,6 +86,7 @@ TEST(family, what_is_wrong_in_a_text_is_said_with_what_is_legal) {
   EXPECT_EQ(complaint("mobilenet_v2:strides=2:1;2:2"), "mobilenet_v2: strides: block 2 is named twice");
   EXPECT_EQ(complaint("mobilenet_v2:strides=2"),
             "mobilenet_v2: strides=2: expected BLOCK:STRIDE pairs, as in strides=14:1;2:1");
+  EXPECT_THAT(complaint("mobilenet_v2:strides="), HasSubstr("strides=: expected BLOCK:STRIDE pairs"));
   EXPECT_EQ(complaint("mobilenet_v2:width=1,width=1"), "mobilenet_v2: the key width stands twice");
 }
 

@@ -48,13 +48,13 @@ std::string_view take(std::string_view& text, char separator) {
 
 Result<std::vector<BlockStride>> parse_strides(std::string_view text) {
   std::vector<BlockStride> strides;
-  while (!text.empty()) {
+  do {
     std::string_view stride = take(text, ';');
     const auto block = parse_number<int>(take(stride, ':'));
     const auto value = parse_number<int>(stride);
     if (!block || !value) return usage("expected BLOCK:STRIDE pairs, as in strides=14:1;2:1");
     strides.push_back({*block, *value});
-  }
+  } while (!text.empty());
   return strides;
 }
 

@@ -41,8 +41,7 @@ struct BlockStride {
 
 /// How a nominal number of channels, times `width`, becomes a whole number.
 enum class ChannelRule {
-  /// The nearest multiple of `divisor`, ties upwards, at least `min_depth`; the next multiple where that
-  /// would
+  /// The nearest multiple of `divisor`, ties upwards, at least `min_depth`; the next one where that would
   /// lose more than a tenth (torchvision, timm, TensorFlow's V2 and V3: `_make_divisible`).
   kDivisible,
   /// The same after rounding to an integer, ties to even (Hugging Face's V2).
@@ -96,8 +95,8 @@ struct FamilyConfig {
 std::span<const std::string_view> family_names();
 std::string_view to_string(Family family);
 
-/// Width 1, 224 pixels, 1000 classes in that dialect. Where a library does not have the family, this is
-/// default_config().
+/// Width 1, 224 pixels, 1000 classes as that library has them. Where it does not have the family this is
+/// default_config() under its name.
 FamilyConfig dialect_config(Family family, Dialect dialect);
 
 /// What a bare name means: torchvision's V2 and V3, timm's V4, and V1 with Hugging Face's widths and epsilon
@@ -130,8 +129,8 @@ struct ChannelPair {
   int nominal;
   int actual;
 };
-/// The width at which scale_channels() gives every `actual`: a multiple of 0.01 where one fits, else of
-/// 0.001; nothing where none does. `config.width` is not looked at.
+/// The smallest width at which scale_channels() gives every `actual`, among the multiples of 0.05, else of
+/// 0.01, else of 0.001; nothing where none does. `config.width` is not looked at.
 std::optional<double> find_width(FamilyConfig config, std::span<const ChannelPair> channels);
 
 /// What a family builder asks for: one constant of one node.
