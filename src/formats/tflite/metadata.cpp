@@ -5,6 +5,7 @@
 
 #include <zip.h>
 
+#include "base/utf8.h"
 #include "tflite_metadata_schema_generated.h"
 
 namespace linnet::formats::tflite {
@@ -131,6 +132,8 @@ Result<Metadata> read_metadata(const ModelFile& file) {
           !result.labels.empty())
         continue;
       LINNET_TRY(const std::string text, appended_file(file, associated->name()->str()));
+      if (!is_utf8(text))
+        return fail("{}: its label file \"{}\" is not UTF-8 text", file.name(), associated->name()->str());
       result.labels = lines(text);
     }
   return result;

@@ -204,8 +204,9 @@ Result<NodeId> Translator::node(int tensor) {
 
 std::string Translator::unique(std::string name) {
   if (name.size() > kMaxName) name.resize(kMaxName);
-  const int seen = names_[name]++;
-  return seen == 0 ? name : unique(fmt::format("{}#{}", name, seen + 1));
+  std::string candidate = name;
+  while (!taken_.insert(candidate).second) candidate = fmt::format("{}#{}", name, ++repeats_[name] + 1);
+  return candidate;
 }
 
 Result<NodeId> Translator::add(std::string name, Op op, std::vector<NodeId> inputs) {

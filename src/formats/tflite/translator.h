@@ -3,6 +3,7 @@
 
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "formats/tflite/model_file.h"
 #include "graph/builder.h"
@@ -97,7 +98,8 @@ class Translator {
   std::vector<Value> values_;
   std::map<int, Array> dequantized_;  ///< constants by the tensor that DEQUANTIZE writes
   std::map<std::pair<int, std::uint32_t>, Constant> filled_;  ///< by size and the value's bits
-  std::unordered_map<std::string, int> names_;
+  std::unordered_set<std::string> taken_;         ///< names of nodes
+  std::unordered_map<std::string, int> repeats_;  ///< how often a name stood again
   std::optional<GraphBuilder> builder_;
   bool rescales_its_input_ = false;
 };

@@ -1,4 +1,4 @@
-#include "formats/tflite/reader.h"
+#include "formats/tflite/tflite.h"
 
 #include <cmath>
 
@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "formats/tflite/corpus.h"
+#include "formats/tflite/metadata.h"
+#include "formats/tflite/model_file.h"
 #include "formats/tflite/test_model.h"
 #include "graph/builder.h"
 #include "graph/passes/passes.h"
@@ -174,6 +177,19 @@ TEST(tflite, a_buffer_behind_the_flatbuffer_is_read_there) {
   EXPECT_THAT(run(bytes, {3}), ElementsAre(21));
   bytes.pop_back();
   EXPECT_THAT(refusal(bytes), HasSubstr("is not a constant"));
+}
+
+TEST(tflite, names_are_made_unique_and_not_too_long) {
+  TestModel m;
+  int x = m.input({1, 1, 1, 1});
+  for (int i = 0; i < 4; ++i) {
+    x = m.op(Code::RELU, {x}, {1, 1, 1, 1});
+    m.graph().tensors.back()->name = i < 2 ? "re\nlu;and;what;was;fused" : std::string(1000, 'x');
+  }
+  const Graph graph = read(m.bytes(x));
+  EXPECT_EQ(graph.nodes[1].name, "re_lu");
+  EXPECT_EQ(graph.nodes[2].name, "re_lu#2");
+  EXPECT_EQ(graph.nodes[4].name, std::string(200, 'x') + "#2");
 }
 
 // ---- Arithmetic ----
@@ -432,40 +448,77 @@ TEST(tflite, one_constant_used_over_and_over_does_not_fill_the_memory) {
   EXPECT_THAT(refusal(m.bytes(x)), HasSubstr("used over and over"));
 }
 
-// ---- Files ----
-
-std::vector<std::byte> small_model() {
-  TestModel m;
-  const int x = m.input({1, 4, 4, 3});
-  int y = m.op(Code::CONV_2D, {x, m.counting({4, 3, 3, 3}), m.counting({4})}, {1, 2, 2, 4},
-               conv(Padding::SAME, 2, Function::RELU6));
-  y = m.op(Code::DEPTHWISE_CONV_2D, {y, m.counting({1, 3, 3, 4})}, {1, 2, 2, 4}, depthwise(Padding::SAME));
-  y = m.op(Code::MEAN, {y, m.integers({2}, {1, 2})}, {1, 4});
-  y = m.op(Code::FULLY_CONNECTED, {y, m.counting({2, 4}), m.counting({2})}, {1, 2},
-           schema::FullyConnectedOptionsT());
-  return m.bytes(y);
-}
+// ---- Damage ----
 
 TEST(tflite, a_file_cut_at_any_byte_is_an_error) {
-  const std::vector<std::byte> whole = small_model();
-  ASSERT_TRUE(read_tflite(whole, "whole"));
-  for (std::size_t n = 0; n < whole.size(); ++n) {
-    const auto cut = read_tflite(std::span(whole).first(n), "cut.tflite");
-    ASSERT_FALSE(cut) << n << " of " << whole.size() << " bytes were accepted";
-    EXPECT_THAT(cut.error().message, HasSubstr("cut.tflite: "));
+  for (const auto& [name, whole] : tflite_corpus()) {
+    if (name == "without_its_labels.tflite") continue;  // an error as it stands
+    EXPECT_TRUE(read_tflite(whole, name)) << read_tflite(whole, name).error().message;
+    for (std::size_t n = 0; n < whole.size(); ++n) {
+      const auto cut = read_tflite(std::span(whole).first(n), "cut.tflite");
+      ASSERT_FALSE(cut) << name << ": " << n << " of " << whole.size() << " bytes were accepted";
+      EXPECT_THAT(cut.error().message, HasSubstr("cut.tflite: "));
+    }
   }
 }
 
 TEST(tflite, every_byte_may_be_wrong_without_a_crash) {
-  const std::vector<std::byte> whole = small_model();
-  for (std::size_t i = 0; i < whole.size(); ++i)
-    for (const int wrong : {0x00, 0x7f, 0x80, 0xff}) {
-      std::vector<std::byte> bytes = whole;
-      bytes[i] = std::byte(wrong);
-      const auto graph = read_tflite(bytes, "wrong");
-      EXPECT_TRUE(!graph || validate(*graph)) << "byte " << i;
-    }
+  for (const auto& [name, whole] : tflite_corpus())
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      for (const int wrong : {0x00, 0x7f, 0x80, 0xff}) {
+        std::vector<std::byte> bytes = whole;
+        bytes[i] = std::byte(wrong);
+        const auto graph = read_tflite(bytes, "wrong");
+        EXPECT_TRUE(!graph || validate(*graph)) << name << ", byte " << i;
+      }
 }
+
+TEST(tflite, the_fuzzers_seeds_are_those_that_the_generator_writes) {
+  for (const auto& [name, bytes] : tflite_corpus()) {
+    const auto path = testing::repository_data("corpus/tflite/" + name);
+    const auto stored = MappedFile::open(path);
+    ASSERT_TRUE(stored) << stored.error().message << "; write it with write_tflite_corpus";
+    // Another version of flatbuffers may lay the same tables out otherwise.
+    EXPECT_EQ(read_tflite(stored->bytes(), name).has_value(), read_tflite(bytes, name).has_value()) << name;
+  }
+}
+
+// ---- Metadata ----
+
+TEST(tflite, labels_and_normalisation_come_from_the_metadata) {
+  const auto graph = read_tflite(tflite_corpus()["labelled.tflite"], "model.tflite");
+  ASSERT_TRUE(graph) << graph.error().message;
+  EXPECT_THAT(graph->labels, ElementsAre("cat", "dog"));
+  ASSERT_TRUE(graph->preprocessing);
+  EXPECT_THAT(graph->preprocessing->mean, ElementsAre(0.5f, 0.5f, 0.5f));
+  EXPECT_THAT(graph->preprocessing->deviation, ElementsAre(0.5f, 0.25f, 1.0f));
+  EXPECT_EQ(graph->preprocessing->rescale, tensorflow_preprocessing().rescale);
+}
+
+TEST(tflite, labels_that_are_missing_or_too_many_are_an_error) {
+  const std::vector<std::byte> bare = tflite_corpus()["without_its_labels.tflite"];
+  EXPECT_THAT(refusal(bare), HasSubstr("names the label file \"labels.txt\", but no archive is appended"));
+  EXPECT_THAT(refusal(with_labels(bare, "cat\ndog\nbird\n")), HasSubstr("3 labels for an output of 1x1x2"));
+  EXPECT_THAT(refusal(with_labels(bare, "cat\n\xff\n")), HasSubstr("not UTF-8"));
+  std::vector<std::byte> damaged = with_labels(bare, "cat\ndog\n");
+  damaged[bare.size() + 30 + 10] = std::byte('b');  // the first letter of the text: its checksum is wrong now
+  EXPECT_THAT(refusal(damaged), HasSubstr("its contents are damaged"));
+}
+
+TEST(tflite, real_files_carry_their_labels) {
+  LINNET_DATA_OR_SKIP(path, "models/tflite/tf2_mobilenet_v2_1.0_224_ptq.tflite");
+  const auto bytes = MappedFile::open(path);
+  ASSERT_TRUE(bytes);
+  const auto file = tflite::ModelFile::open(bytes->bytes(), bytes->owner(), "real");
+  ASSERT_TRUE(file) << file.error().message;
+  const auto metadata = tflite::read_metadata(*file);
+  ASSERT_TRUE(metadata) << metadata.error().message;
+  ASSERT_EQ(metadata->labels.size(), 1001u);
+  EXPECT_EQ(metadata->labels[1], "tench, Tinca tinca");
+  ASSERT_TRUE(metadata->preprocessing);
+}
+
+// ---- Files ----
 
 TEST(tflite, another_format_is_told_apart) {
   const std::string_view html = "<!DOCTYPE html><html>not found</html>";
@@ -478,7 +531,7 @@ TEST(tflite, another_format_is_told_apart) {
 TEST(tflite, constants_view_the_mapped_file_and_outlive_the_reader) {
   const testing::ScratchFolder folder;
   const auto path = folder.path() / "small.tflite";
-  const std::vector<std::byte> bytes = small_model();
+  const std::vector<std::byte> bytes = tflite_corpus()["plain.tflite"];
   const std::span<const std::byte> part = bytes;
   ASSERT_TRUE(write_file(path, std::span(&part, 1)));
   const auto graph = read_tflite(path);
