@@ -1,7 +1,7 @@
 // Any bytes: the reader returns a legal graph or an error.
 #include <cstdlib>
 
-#include "formats/tflite/tflite.h"
+#include "formats/tflite/reader.h"
 #include "graph/passes/passes.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,4 +1,4 @@
-#include "formats/tflite/tflite.h"
+#include "formats/tflite/reader.h"
 
 #include "base/file.h"
 #include "formats/tflite/metadata.h"
