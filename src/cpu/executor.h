@@ -13,9 +13,15 @@
 
 namespace linnet::cpu {
 
+/// Less than this lies in the L2 cache anyway, and whole layers are cut better among threads.
+inline constexpr std::int64_t kWorthFusing = 512 * 1024;
+
 struct Options {
   int threads = 1;              ///< 1 … 256, the calling thread included
   std::optional<Isa> isa = {};  ///< absent: selected_isa(), so LINNET_ISA or the fastest
+  /// A depthwise layer runs a few rows at a time together with the convolutions around it where that keeps
+  /// more than so many bytes from being stored. It changes no bit.
+  std::int64_t fuse_above_bytes = kWorthFusing;
 };
 
 class CpuExecutor final : public Executor {

@@ -54,8 +54,11 @@ void expect_every_node(const Graph& graph, Options options, int n, std::span<con
   };
   const std::vector<float> observed = run(*cpu, n, images, observer);
   EXPECT_EQ(outputs.size(), cpu->graph().nodes.size()) << replay;
-  // Residual Adds are taken over here, and memory is reused: not one bit may change.
+  // Residual Adds are taken over here, and memory is reused: not one bit may change; nor where every
+  // depthwise layer runs a few rows at a time together with the convolutions around it.
   EXPECT_EQ(run(*cpu, n, images), observed) << replay;
+  options.fuse_above_bytes = 0;
+  EXPECT_EQ(run(*executor(graph, options), n, images), observed) << replay << ", fused";
 }
 
 TEST(executor, random_graphs_agree_with_the_reference_node_by_node_on_every_isa) {
@@ -108,6 +111,24 @@ TEST(executor, every_family_agrees_with_the_reference_node_by_node_on_every_isa)
       if (HasFailure()) return;
     }
   }
+}
+
+TEST(executor, fused_layers_are_never_stored_whole) {
+  const Graph graph = build(*parse_family("mobilenet_v2:width=1.0,resolution=96,classes=10")).value();
+  const auto whole = executor(graph, {.fuse_above_bytes = std::int64_t{1} << 40});
+  const auto fused = executor(graph, {.fuse_above_bytes = 0});
+  // features.2 expands 48x48x16 to 48x48x96.
+  EXPECT_GE(whole->peak_activation_bytes(), 48 * 48 * (96 + 16) * 4);
+  EXPECT_LT(fused->peak_activation_bytes(), 48 * 48 * 96 * 4);
+  // Each node of a fused segment has a time of its own.
+  std::vector<double> microseconds;
+  microseconds.resize(fused->graph().nodes.size(), 0.0);
+  std::vector<float> scores(10);
+  ASSERT_TRUE(fused->run_timed(std::vector<float>(96 * 96 * 3), scores, microseconds));
+  for (NodeId id = 1; id < fused->graph().size(); ++id)
+    if (!std::holds_alternative<Add>(fused->graph()[id].op)) {
+      EXPECT_GT(microseconds[static_cast<std::size_t>(id)], 0) << fused->graph()[id].name;
+    }
 }
 
 TEST(executor, an_add_is_taken_over_by_the_convolution_before_it) {

@@ -25,12 +25,15 @@ const float* values_or_null(const Constant& constant) {
   return constant.absent() ? nullptr : constant.values().data();
 }
 
+/// Values in one row.
+std::ptrdiff_t row_size(const Shape& shape) { return std::ptrdiff_t{shape.w} * shape.c; }
+
 /// A layer around one kernel.
-template <class Arguments>
-class KernelLayer : public Layer {
+template <class Arguments, class Base = Layer>
+class KernelLayer : public Base {
  public:
   explicit KernelLayer(const Kernel<Arguments>& kernel) : run_(kernel.run) {
-    kernel_ = std::string(kernel.isa) + "::" + kernel.name;
+    this->kernel_ = std::string(kernel.isa) + "::" + kernel.name;
   }
 
  protected:
@@ -72,7 +75,7 @@ void for_each_rectangle(ThreadPool& pool, std::int64_t rows, std::int64_t column
 }
 
 /// Convolution and Linear: weights in panels, see kernels/convolution.
-class ConvolutionLayer final : public KernelLayer<ConvolutionF32> {
+class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
  public:
   ConvolutionLayer(const Kernel<ConvolutionF32>& kernel, int width, const Window& window, Shape in, Shape out,
                    const Constant& weight, const Constant& bias, Activation activation,
@@ -92,25 +95,37 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32> {
   }
 
   void run(const LayerIo& io, ThreadPool& pool) const override {
-    ConvolutionF32 a = {};
-    a.packed = packed_.data();
-    a.k = out_.c;
-    a.finish = io.residual ? residual_finish_ : finish_;
-    a.runs = window_.kernel_h;
-    a.run = window_.kernel_w * in_.c;
-    a.x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c;
-    a.x_run = pads() ? padded_row() : std::ptrdiff_t{in_.w} * in_.c;
     if (is_pointwise())
       for_each_rectangle(pool, out_.pixels(), panels_, [&](int, Range pixels, Range panels) {
-        run_pixels(a, io, io.a + pixels.begin * a.x_pixel, pixels, panels);
+        const std::ptrdiff_t offset = pixels.begin * out_.c;
+        run_pixels(io.a + pixels.begin * in_.c, io.residual ? io.residual + offset : nullptr, io.y + offset,
+                   pixels.end - pixels.begin, panels);
       });
     else
       for_each_rectangle(pool, out_.h, panels_, [&](int thread, Range rows, Range panels) {
-        for (std::int64_t ho = rows.begin; ho < rows.end; ++ho)
-          run_pixels(a, io, window_rows(io, thread, static_cast<int>(ho)), {ho * out_.w, (ho + 1) * out_.w},
-                     panels);
+        LayerIo own = io;
+        const std::ptrdiff_t offset = rows.begin * row_size(out_);
+        if (io.residual) own.residual += offset;
+        own.y += offset;
+        own.scratch += thread * scratch_;
+        run_window_rows(own, rows, panels);
       });
   }
+
+  void run_rows(const LayerIo& io, int ring, Range rows) const override {
+    if (!is_pointwise()) return run_window_rows(io, rows, {0, panels_});
+    LayerIo part = io;
+    while (rows.begin < rows.end) {
+      const std::int64_t slot = rows.begin % ring;
+      const std::int64_t count = std::min(rows.end - rows.begin, ring - slot);
+      run_pixels(io.a + slot * row_size(in_), part.residual, part.y, count * out_.w, {0, panels_});
+      if (part.residual) part.residual += count * row_size(out_);
+      part.y += count * row_size(out_);
+      rows.begin += count;
+    }
+  }
+
+  int input_rows() const override { return in_.h; }
 
  private:
   bool pads() const { return window_.padding != Padding{}; }
@@ -123,25 +138,39 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32> {
     return (std::ptrdiff_t{window_.padding.left} + in_.w + window_.padding.right) * in_.c;
   }
 
-  void run_pixels(ConvolutionF32 a, const LayerIo& io, const float* x, Range pixels, Range panels) const {
-    const std::ptrdiff_t offset = pixels.begin * out_.c;
-    a.x = x;
-    a.y = io.y + offset;
-    a.residual = io.residual ? io.residual + offset : nullptr;
-    a.pixels = static_cast<int>(pixels.end - pixels.begin);
-    a.panel_begin = static_cast<int>(panels.begin);
-    a.panel_end = static_cast<int>(panels.end);
-    run_(a);
+  /// `pixels` output pixels whose windows follow one another from x on.
+  void run_pixels(const float* x, const float* residual, float* y, std::int64_t pixels, Range panels) const {
+    run_({.x = x,
+          .x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c,
+          .x_run = pads() ? padded_row() : row_size(in_),
+          .runs = window_.kernel_h,
+          .run = window_.kernel_w * in_.c,
+          .packed = packed_.data(),
+          .residual = residual,
+          .y = y,
+          .pixels = static_cast<int>(pixels),
+          .k = out_.c,
+          .panel_begin = static_cast<int>(panels.begin),
+          .panel_end = static_cast<int>(panels.end),
+          .finish = residual ? residual_finish_ : finish_});
+  }
+
+  /// Output rows of a window that is more than a pixel; io.a is the whole image.
+  void run_window_rows(const LayerIo& io, Range rows, Range panels) const {
+    for (std::int64_t ho = rows.begin; ho < rows.end; ++ho) {
+      const std::ptrdiff_t offset = (ho - rows.begin) * row_size(out_);
+      run_pixels(window_rows(io, static_cast<int>(ho)), io.residual ? io.residual + offset : nullptr,
+                 io.y + offset, out_.w, panels);
+    }
   }
 
   /// The input rows of output row ho: those of the image, or where it is padded a copy with the zeros around
   /// it.
-  const float* window_rows(const LayerIo& io, int thread, int ho) const {
+  const float* window_rows(const LayerIo& io, int ho) const {
     const int top = ho * window_.stride_h - window_.padding.top;
-    const std::ptrdiff_t row = std::ptrdiff_t{in_.w} * in_.c;
+    const std::ptrdiff_t row = row_size(in_);
     if (!pads()) return io.a + top * row;
-    float* rows = io.scratch + thread * scratch_;
-    float* y = rows;
+    float* y = io.scratch;
     for (int h = top; h < top + window_.kernel_h; ++h) {
       if (h < 0 || h >= in_.h) {
         y = std::fill_n(y, padded_row(), 0.0f);
@@ -151,7 +180,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32> {
       y = std::copy_n(io.a + h * row, row, y);
       y = std::fill_n(y, std::ptrdiff_t{window_.padding.right} * in_.c, 0.0f);
     }
-    return rows;
+    return io.scratch;
   }
 
   Window window_;
@@ -163,7 +192,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32> {
   AlignedVector<float> packed_;
 };
 
-class DepthwiseLayer final : public KernelLayer<DepthwiseF32> {
+class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
  public:
   DepthwiseLayer(const Depthwise& op, Shape in, Shape out, const Kernels& kernels)
       : KernelLayer(choose(op.window, kernels)), op_(op), in_(in), out_(out) {
@@ -172,28 +201,38 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32> {
 
   void run(const LayerIo& io, ThreadPool& pool) const override {
     pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
-      run_({.x = io.a,
-            .h = in_.h,
-            .w = in_.w,
-            .c = in_.c,
-            .weight = op_.weight.values().data(),
-            .bias = values_or_null(op_.bias),
-            .kernel_h = op_.window.kernel_h,
-            .kernel_w = op_.window.kernel_w,
-            .stride_h = op_.window.stride_h,
-            .stride_w = op_.window.stride_w,
-            .pad_top = op_.window.padding.top,
-            .pad_left = op_.window.padding.left,
-            .y = io.y,
-            .wo = out_.w,
-            .row_begin = static_cast<int>(begin),
-            .row_end = static_cast<int>(end),
-            .finish = finish_of(op_.activation)});
+      LayerIo own = io;
+      own.y += begin * row_size(out_);
+      run_rows(own, in_.h, {begin, end});
     });
   }
 
+  void run_rows(const LayerIo& io, int ring, Range rows) const override {
+    run_({.x = io.a,
+          .ring = ring,
+          .h = in_.h,
+          .w = in_.w,
+          .c = in_.c,
+          .weight = op_.weight.values().data(),
+          .bias = values_or_null(op_.bias),
+          .kernel_h = op_.window.kernel_h,
+          .kernel_w = op_.window.kernel_w,
+          .stride_h = op_.window.stride_h,
+          .stride_w = op_.window.stride_w,
+          .pad_top = op_.window.padding.top,
+          .pad_left = op_.window.padding.left,
+          .y = io.y,
+          .wo = out_.w,
+          .row_begin = static_cast<int>(rows.begin),
+          .row_end = static_cast<int>(rows.end),
+          .finish = finish_of(op_.activation)});
+  }
+
+  int input_rows() const override { return in_.h; }
+
  private:
   static const Kernel<DepthwiseF32>& choose(const Window& window, const Kernels& kernels) {
+    if (window.kernel_h > kDepthwiseMaxHeight) return kernels.depthwise_any;
     if (window.kernel_w == 3 && window.stride_w == 1) return kernels.depthwise3_stride1;
     if (window.kernel_w == 3 && window.stride_w == 2) return kernels.depthwise3_stride2;
     if (window.kernel_w == 5 && window.stride_w == 1) return kernels.depthwise5_stride1;

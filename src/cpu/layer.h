@@ -18,6 +18,7 @@ struct LayerIo {
   const float* residual = nullptr;  ///< convolution: added before `residual_finish`, where given
   float* y = nullptr;               ///< may be a, or b, for operators that work element by element
   float* scratch = nullptr;         ///< scratch() floats a thread
+  double* stage_seconds = nullptr;  ///< a fused layer's stages, timed on thread 0, where given
 };
 
 /// Immutable once made. run() cuts its work among the pool's threads; the values do not depend on how many
@@ -35,6 +36,17 @@ class Layer {
   std::string kernel_;
   std::int64_t scratch_ = 0;
   std::int64_t weight_bytes_ = 0;
+};
+
+/// A layer that can compute some of its output rows on its own, from rows of its input.
+class RowLayer : public Layer {
+ public:
+  /// Output rows [rows.begin, rows.end), on the calling thread. Row i of the input is at io.a + (i % ring)
+  /// rows; a convolution of more than 1x1 takes the whole image, ring = its height. io.y and io.residual are
+  /// where rows.begin goes, io.scratch is this thread's own.
+  virtual void run_rows(const LayerIo& io, int ring, Range rows) const = 0;
+  /// Height of the whole input.
+  virtual int input_rows() const = 0;
 };
 
 /// `residual_finish`: the activation of an Add that the layer, a convolution, takes over when it is given a

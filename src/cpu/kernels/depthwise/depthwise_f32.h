@@ -7,11 +7,15 @@
 
 namespace linnet::cpu {
 
+/// The highest window of the kernels for fixed widths; depthwise_any takes any.
+inline constexpr int kDepthwiseMaxHeight = 8;
+
 /// Computes output rows [row_begin, row_end). Taps outside the image are left out, so padding may be
 /// anything, on any side. Every output is one chain of multiply-adds in the order bias, r, s, wherever its
 /// tile begins.
 struct DepthwiseF32 {
-  const float* x;  ///< [h, w, c]
+  const float* x;  ///< [ring, w, c]: row i of the image at x + (i % ring) * w * c
+  int ring;        ///< h where the whole image is there, less where only the rows that are needed are
   int h;
   int w;
   int c;
@@ -23,7 +27,7 @@ struct DepthwiseF32 {
   int stride_w;
   int pad_top;  ///< rows of zeros above; those below follow from the number of output rows
   int pad_left;
-  float* y;  ///< [.., wo, c], row 0 at y
+  float* y;  ///< [row_end - row_begin, wo, c]
   int wo;
   int row_begin;
   int row_end;

@@ -1,0 +1,150 @@
+#include "cpu/fused.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/aligned.h"
+
+namespace linnet::cpu {
+namespace {
+
+std::ptrdiff_t row_size(const Shape& shape) { return std::ptrdiff_t{shape.w} * shape.c; }
+
+std::int64_t whole_lines(std::int64_t floats) {
+  constexpr std::int64_t kLine = kCacheLine / sizeof(float);
+  return (floats + kLine - 1) / kLine * kLine;
+}
+
+bool is_pointwise(const Convolution& op) { return op.window == Window{}; }
+
+/// Adds the time since the last call to a stage's.
+class StageClock {
+ public:
+  explicit StageClock(double* seconds) : seconds_(seconds) {
+    if (seconds_) last_ = std::chrono::steady_clock::now();
+  }
+  void add_to(int stage) {
+    if (!seconds_) return;
+    const auto now = std::chrono::steady_clock::now();
+    seconds_[stage] += std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+  }
+
+ private:
+  double* seconds_;
+  std::chrono::steady_clock::time_point last_;
+};
+
+}  // namespace
+
+std::vector<Segment> find_segments(const Graph& graph, std::int64_t least_bytes) {
+  const std::vector<int> uses = count_uses(graph);
+  std::vector<NodeId> reader(graph.nodes.size(), Segment::kAbsent);
+  for (NodeId id = 0; id < graph.size(); ++id)
+    for (const NodeId input : graph[id].inputs) reader[static_cast<std::size_t>(input)] = id;
+  const auto read_once = [&](NodeId id) {
+    return uses[static_cast<std::size_t>(id)] == 1 && id != graph.output;
+  };
+
+  std::vector<Segment> segments;
+  std::vector<char> taken(graph.nodes.size(), 0);
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (!std::holds_alternative<Depthwise>(graph[id].op)) continue;
+    Segment s;
+    s.depthwise = id;
+    std::int64_t values = 0;
+    const NodeId before = graph[id].inputs[0];
+    if (std::holds_alternative<Convolution>(graph[before].op) && read_once(before) &&
+        !taken[static_cast<std::size_t>(before)]) {
+      s.before = before;
+      values += graph[before].shape.size();
+    }
+    const NodeId behind = reader[static_cast<std::size_t>(id)];
+    if (behind != Segment::kAbsent && read_once(id)) {
+      const auto* op = std::get_if<Convolution>(&graph[behind].op);
+      if (op && is_pointwise(*op)) {
+        s.behind = behind;
+        values += graph[id].shape.size();
+      }
+    }
+    if (values * static_cast<std::int64_t>(sizeof(float)) <= least_bytes) continue;
+    taken[static_cast<std::size_t>(s.last())] = 1;
+    segments.push_back(s);
+  }
+  return segments;
+}
+
+FusedLayer::FusedLayer(const Graph& graph, const Segment& segment,
+                       std::span<const std::unique_ptr<Layer>> layers)
+    : window_(std::get<Depthwise>(graph[segment.depthwise].op).window),
+      in_(graph[graph[segment.depthwise].inputs[0]].shape),
+      middle_(graph[segment.depthwise].shape),
+      out_(graph[segment.last()].shape) {
+  const auto layer = [&](NodeId id) {
+    return id == Segment::kAbsent ? nullptr
+                                  : static_cast<const RowLayer*>(layers[static_cast<std::size_t>(id)].get());
+  };
+  before_ = layer(segment.before);
+  depthwise_ = layer(segment.depthwise);
+  behind_ = layer(segment.behind);
+
+  // As many rows a block as fit a part of the L2 cache: weights are then loaded as seldom as can be.
+  constexpr std::int64_t kBlockFloats = 192 * 1024 / sizeof(float);
+  const auto floats = [&](int step) {
+    const std::int64_t ring = std::int64_t{step - 1} * window_.stride_h + window_.kernel_h;
+    return (before_ ? whole_lines(ring * row_size(in_)) : 0) +
+           (behind_ ? whole_lines(step * row_size(middle_)) : 0);
+  };
+  while (step_ < std::min(middle_.h, 8) && floats(step_ + 1) <= kBlockFloats) ++step_;
+  ring_ = (step_ - 1) * window_.stride_h + window_.kernel_h;
+  scratch_ = floats(step_) + (before_ ? whole_lines(before_->scratch()) : 0);
+}
+
+void FusedLayer::run(const LayerIo& io, ThreadPool& pool) const {
+  const int blocks = (middle_.h + step_ - 1) / step_;
+  pool.run([&](int thread) {
+    run_blocks(io, split(blocks, thread, pool.threads()), io.scratch + thread * scratch_,
+               thread == 0 ? io.stage_seconds : nullptr);
+  });
+}
+
+void FusedLayer::run_blocks(const LayerIo& io, Range blocks, float* scratch, double* stage_seconds) const {
+  float* const ring = scratch;
+  float* const block = ring + (before_ ? whole_lines(ring_ * row_size(in_)) : 0);
+  float* const before_scratch = block + (behind_ ? whole_lines(step_ * row_size(middle_)) : 0);
+  StageClock clock(stage_seconds);
+  std::int64_t computed = 0;  // rows of the ring before this one are there, or no longer needed
+  for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
+    const Range rows = {b * step_, std::min<std::int64_t>((b + 1) * step_, middle_.h)};
+    if (before_) {
+      const std::int64_t low = rows.begin * window_.stride_h - window_.padding.top;
+      const std::int64_t high = (rows.end - 1) * window_.stride_h - window_.padding.top + window_.kernel_h;
+      const std::int64_t end = std::min<std::int64_t>(high, in_.h);
+      for (computed = std::max({computed, low, std::int64_t{0}}); computed < end;) {
+        const std::int64_t slot = computed % ring_;
+        const std::int64_t count = std::min(end - computed, ring_ - slot);
+        LayerIo part;
+        part.a = io.a;
+        part.y = ring + slot * row_size(in_);
+        part.scratch = before_scratch;
+        before_->run_rows(part, before_->input_rows(), {computed, computed + count});
+        computed += count;
+      }
+      clock.add_to(0);
+    }
+    LayerIo part;
+    part.a = before_ ? ring : io.a;
+    part.y = behind_ ? block : io.y + rows.begin * row_size(middle_);
+    depthwise_->run_rows(part, before_ ? ring_ : in_.h, rows);
+    clock.add_to(1);
+    if (!behind_) continue;
+    const std::ptrdiff_t offset = rows.begin * row_size(out_);
+    part.a = block;
+    part.y = io.y + offset;
+    part.residual = io.residual ? io.residual + offset : nullptr;
+    behind_->run_rows(part, step_, rows);  // rows.begin is a multiple of step_: the block begins at slot 0
+    clock.add_to(2);
+  }
+}
+
+}  // namespace linnet::cpu
