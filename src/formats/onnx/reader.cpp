@@ -80,15 +80,6 @@ constexpr auto kAdvice = std::to_array<Advice>({
      "no MobileNet has one inside; if it is the last node, cut it off with onnx.utils.extract_model"},
 });
 
-std::unexpected<Error> unsupported(const onnx_schema::NodeProto& node) {
-  const auto advice = std::ranges::find(kAdvice, node.op_type(), &Advice::op_type);
-  if (advice != kAdvice.end()) return fail("{}", advice->text);
-  return fail(
-      "Linnet does not run this operator; it reads MobileNetV1 to V4 classifiers. Simplify the model with "
-      "onnxsim, or cut "
-      "it before this node with onnx.utils.extract_model");
-}
-
 Result<Value> translate(const Call& call, std::int64_t& budget) {
   const auto& node = call.node();
   if (!node.domain().empty() && node.domain() != "ai.onnx")
@@ -97,12 +88,17 @@ Result<Value> translate(const Call& call, std::int64_t& budget) {
         "functions "
         "with onnx.inliner",
         node.domain());
+  const auto advice = std::ranges::find(kAdvice, node.op_type(), &Advice::op_type);
+  if (advice != kAdvice.end()) return fail("{}", advice->text);
   if (folds(call)) {
     LINNET_TRY(Tensor tensor, fold(call, budget));
     return tensor;
   }
   const auto entry = std::ranges::find(kTranslators, node.op_type(), &Entry::op_type);
-  if (entry == kTranslators.end()) return unsupported(node);
+  if (entry == kTranslators.end())
+    return fail(
+        "Linnet does not run this operator; it reads MobileNetV1 to V4 classifiers. Simplify the model with "
+        "onnxsim, or cut it before this node with onnx.utils.extract_model");
   LINNET_TRY(Value value, entry->translate(call));
   // What is pending becomes a node before it is shared, so that it does so once.
   if (auto* feature = std::get_if<Feature>(&value); feature && call.translator().readers(node.output(0)) > 1)
