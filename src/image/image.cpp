@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <string_view>
 
 #include "base/file.h"
@@ -68,8 +69,12 @@ Result<Image> decode(std::span<const std::byte> bytes, std::string_view name, st
     if (foreign.empty()) return fail("{}: not a picture of a known format; {}", name, kReads);
     return fail("{}: is {}; {}, so convert it to one of them", name, foreign, kReads);
   }
-  LINNET_TRY(Decoded decoded, decoder(Source{bytes, name, max_pixels}));
-  return upright(std::move(decoded.image), decoded.orientation);
+  try {
+    LINNET_TRY(Decoded decoded, decoder(Source{bytes, name, max_pixels}));
+    return upright(std::move(decoded.image), decoded.orientation);
+  } catch (const std::bad_alloc&) {
+    return fail("{}: this machine has not the memory to decode it; make the picture smaller first", name);
+  }
 }
 
 Result<Image> read_image(const std::filesystem::path& path) {

@@ -1,4 +1,7 @@
 // Pictures that are cut short, damaged, or larger than memory: a clear error, at once, and nothing worse.
+#include <cstdio>
+#include <cstdlib>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -120,6 +123,25 @@ TEST(limits, a_small_file_that_claims_a_large_picture_is_refused_before_it_is_al
   EXPECT_THAT(message(bmp), HasSubstr("cut short"));
   getrusage(RUSAGE_SELF, &after);
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 16 * 1024) << "KiB";
+}
+
+/// Prints the error and ends the process.
+[[noreturn]] void decode_with_little_memory(std::string_view bytes) {
+  rlimit limit = {};
+  limit.rlim_cur = limit.rlim_max = 300u << 20;  // bytes of address space
+  setrlimit(RLIMIT_AS, &limit);
+  std::fprintf(stderr, "%s", message(bytes).c_str());
+  std::_Exit(0);
+}
+
+TEST(limits, where_memory_is_short_the_error_says_so) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer needs more address space than this test leaves";
+#endif
+  // 432 MB of pixels.
+  const std::string bitmap = "P4 12000 12000\n" + std::string(12'000 / 8 * 12'000, '\0');
+  EXPECT_EXIT(decode_with_little_memory(bitmap), ::testing::ExitedWithCode(0),
+              "cat: this machine has not the memory to decode it");
 }
 
 TEST(limits, sizes_that_overflow_or_vanish_are_refused) {
