@@ -307,6 +307,8 @@ TEST(tflite, what_is_no_mobilenet_is_refused_by_operator_and_name) {
               HasSubstr("model.tflite: LOGISTIC \"y0\": a sigmoid is no part of a MobileNet"));
   EXPECT_THAT(one([&](TestModel& m, int x) { return m.op(Code::MAX_POOL_2D, {x}, d, pool(2, 2)); }),
               HasSubstr("MAX_POOL_2D \"y0\""));
+  EXPECT_THAT(one([&](TestModel& m, int x) { return m.op(Code::TRANSPOSE, {x}, d); }),
+              HasSubstr("export the model channels last"));
   EXPECT_THAT(one([&](TestModel& m, int x) { return m.op(Code(175), {x}, d); }), HasSubstr("number 175"));
   EXPECT_THAT(one([&](TestModel& m, int x) {
                 const int y = m.op(Code::CUSTOM, {x}, d);

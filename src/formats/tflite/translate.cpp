@@ -147,6 +147,10 @@ Result<void> Translator::dispatch(const Call& call) {
           "it");
     case QUANTIZE:
       return fail("the model is quantised; this version of Linnet reads float TFLite files only");
+    case TRANSPOSE:
+      return fail(
+          "Linnet reads models whose images are [height, width, channels] throughout; export the model "
+          "channels last");
     default:
       return fail("Linnet does not run this operator; docs/formats.md lists those that it reads from TFLite");
   }
