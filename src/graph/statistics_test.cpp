@@ -12,6 +12,21 @@
 #include "support/data.h"
 
 namespace linnet {
+
+// What a failure prints.
+void PrintTo(const Totals& t, std::ostream* out) {
+  *out << fmt::format("{} MACs, {} parameters, {} weights", t.macs, t.parameters, t.weights);
+}
+void PrintTo(const ReceptiveField& f, std::ostream* out) {
+  *out << fmt::format("{}x{} every {}x{}{}", f.h, f.w, f.stride_h, f.stride_w,
+                      f.whole_image ? ", the whole image" : "");
+}
+void PrintTo(const NodeStatistics& s, std::ostream* out) {
+  PrintTo(Totals{s.macs, s.parameters, s.weights}, out);
+  *out << ", sees ";
+  PrintTo(s.receptive_field, out);
+}
+
 namespace {
 
 Constant zeros(std::vector<int> dims) {
