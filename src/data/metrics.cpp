@@ -47,8 +47,7 @@ Interval wilson_95(std::int64_t right, std::int64_t n) {
   return {right == 0 ? 0.0 : centre - half, right == n ? 1.0 : centre + half};
 }
 
-Tally::Tally(int classes)
-    : classes_(classes), counts_(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes)) {}
+Tally::Tally(int classes) : classes_(classes) {}
 
 int Tally::add(std::span<const float> scores, int label) {
   const int first = first_class(classes_);
@@ -58,22 +57,19 @@ int Tally::add(std::span<const float> scores, int label) {
   ++images_;
   right_first_ += rank == 0;
   right_in_5_ += rank < 5;
-  ++counts_[static_cast<std::size_t>(label) * static_cast<std::size_t>(classes_) +
-            static_cast<std::size_t>(predicted)];
+  ++counts_[{label, predicted}];
   return predicted;
 }
 
 std::int64_t Tally::confused(int label, int predicted) const {
-  return counts_[static_cast<std::size_t>(label) * static_cast<std::size_t>(classes_) +
-                 static_cast<std::size_t>(predicted)];
+  const auto found = counts_.find({label, predicted});
+  return found == counts_.end() ? 0 : found->second;
 }
 
 std::vector<Tally::Confusion> Tally::worst(std::size_t n) const {
   std::vector<Confusion> all;
-  for (int label = 0; label < classes_; ++label)
-    for (int predicted = 0; predicted < classes_; ++predicted)
-      if (const std::int64_t images = confused(label, predicted); images > 0 && label != predicted)
-        all.push_back({label, predicted, images});
+  for (const auto& [pair, images] : counts_)
+    if (pair.first != pair.second) all.push_back({pair.first, pair.second, images});
   std::ranges::stable_sort(all, std::ranges::greater(), &Confusion::images);
   all.resize(std::min(all.size(), n));
   return all;

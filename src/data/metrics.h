@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace linnet::data {
@@ -62,7 +64,8 @@ class Tally {
   std::int64_t images_ = 0;
   std::int64_t right_first_ = 0;
   std::int64_t right_in_5_ = 0;
-  std::vector<std::int32_t> counts_;  ///< [label, predicted]
+  std::map<std::pair<int, int>, std::int64_t>
+      counts_;  ///< by label and predicted class; few of all pairs occur
 };
 
 }  // namespace linnet::data
