@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "formats/onnx/model_builder.h"
+#include "formats/onnx/model_checks.h"
 
 namespace linnet::formats::onnx {
 namespace {

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "formats/onnx/model_builder.h"
+#include "formats/onnx/model_checks.h"
 #include "support/data.h"
 
 namespace linnet::formats::onnx {
