@@ -363,5 +363,25 @@ TEST(onnx_forms, old_files_list_their_weights_among_the_inputs) {
   EXPECT_EQ(complaint(m, "y"), "");
 }
 
+TEST(onnx_forms, the_exporter_tells_the_dialect_and_a_model_that_rescales_its_input_asks_for_raw_pixels) {
+  const auto read = [](const char* producer, double scale) {
+    Model m(13, {1, 3, 4, 4});
+    m.model.set_producer_name(producer);
+    m.node("Mul", {"x", m.scalar("scale", scale)}, "scaled");
+    m.node("Sub", {"scaled", m.scalar("one", 1)}, "centred");
+    m.floats("conv_stem.weight", {1, 3, 1, 1}, {1, 1, 1});
+    return m.read(m.node("Conv", {"centred", "conv_stem.weight"}, "y")).value();
+  };
+  EXPECT_EQ(read("pytorch", 1).dialect, Dialect::kTimm);
+  EXPECT_EQ(read("my own", 1).dialect, Dialect::kUnknown);
+  EXPECT_EQ(read("tf2onnx", 2).dialect, Dialect::kTensorflow);
+  EXPECT_FALSE(read("tf2onnx", 2).preprocessing);
+  const Graph keras = read("tf2onnx", 1 / 127.5);
+  ASSERT_TRUE(keras.preprocessing);
+  EXPECT_EQ(keras.preprocessing->rescale, 1);
+  EXPECT_EQ(keras.preprocessing->deviation, (std::array<float, 3>{1, 1, 1}));
+  EXPECT_TRUE(keras.preprocessing->resize_to_input);
+}
+
 }  // namespace
 }  // namespace linnet::formats::onnx

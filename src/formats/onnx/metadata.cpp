@@ -113,6 +113,17 @@ Dialect dialect_of_exporter(const ModelProto& model) {
   return timm ? Dialect::kTimm : Dialect::kTorchvision;
 }
 
+/// Whether the first layer turns pixels of 0 … 255 into small numbers, as Keras' models with their own
+/// Rescaling do.
+bool rescales_pixels(const Graph& graph) {
+  constexpr float kSmall = 1.0f / 32;
+  return std::ranges::any_of(graph.nodes, [&](const Node& node) {
+    const auto* norm = std::get_if<BatchNorm>(&node.op);
+    return norm && node.inputs[0] == 0 &&
+           std::ranges::all_of(norm->scale.values(), [](float v) { return std::abs(v) < kSmall; });
+  });
+}
+
 void add_entry(ModelProto& model, std::string_view key, std::string_view value) {
   auto& entry = *model.add_metadata_props();
   entry.set_key(std::string(key));
@@ -126,6 +137,12 @@ Result<void> read_metadata(const ModelProto& model, std::string_view file, Graph
   for (const auto& entry : model.metadata_props())
     if (const auto read = read_entry(entry.key(), entry.value(), graph); !read)
       return fail("{}: metadata \"{}\": {}", file, entry.key(), read.error().message);
+  if (!graph.preprocessing && graph.dialect == Dialect::kTensorflow && rescales_pixels(graph)) {
+    graph.preprocessing = tensorflow_preprocessing();
+    graph.preprocessing->rescale = 1;
+    graph.preprocessing->mean = {0, 0, 0};
+    graph.preprocessing->deviation = {1, 1, 1};
+  }
   return {};
 }
 

@@ -12,7 +12,8 @@ namespace linnet::formats::onnx {
 inline constexpr std::string_view kProducer = "linnet";
 
 /// Takes labels, preprocessing and dialect from a model that Linnet wrote. Another exporter's name tells the
-/// dialect where it tells anything. Errors name `file` and the entry.
+/// dialect where it tells anything; a TensorFlow model that rescales its own input asks for raw pixels.
+/// Errors name `file` and the entry.
 Result<void> read_metadata(const onnx_schema::ModelProto& model, std::string_view file, Graph& graph);
 
 /// Errors: numbers that are not finite.
