@@ -1,74 +1,61 @@
 // Linnet against ONNX Runtime: what Linnet exports, and what others exported.
-#include <algorithm>
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "comparison.h"
+#include "cpu/executor.h"
 #include "formats/onnx/reader.h"
 #include "formats/onnx/writer.h"
 #include "graph/families/family.h"
 #include "graph/passes/passes.h"
+#include "image/image.h"
+#include "image/preprocess.h"
 #include "reference/interpreter.h"
 #include "support/data.h"
 
 namespace linnet {
 namespace {
 
-using Values = std::vector<float>;
+using oracles::expect_close;
+using oracles::scores_of;
+using oracles::to_chw;
+using oracles::Values;
 
-std::filesystem::path oracles() {
+constexpr double kTolerance = 1e-4;  // of the largest score
+
+std::filesystem::path oracles_folder() {
   const char* folder = std::getenv("LINNET_ORACLES");
   return folder ? std::filesystem::path(folder)
                 : std::filesystem::path(LINNET_SOURCE_DIR) / "build" / "oracles";
 }
 
 #define LINNET_ONNXRUNTIME_OR_SKIP()                                                                   \
-  if (!std::filesystem::exists(oracles() / "node_modules" / "onnxruntime-node"))                       \
-  GTEST_SKIP() << "ONNX Runtime is not in " << oracles().string()                                      \
+  if (!std::filesystem::exists(oracles_folder() / "node_modules" / "onnxruntime-node"))                \
+  GTEST_SKIP() << "ONNX Runtime is not in " << oracles_folder().string()                               \
                << "; npm install --ignore-scripts --prefix build/oracles onnxruntime-node@1.30.0, or " \
                   "./check --long, installs it"
-
-/// Images in ONNX's order of axes, from HWC.
-Values nchw(const Values& images, const Shape& shape) {
-  Values result(images.size());
-  const auto pixels = static_cast<std::size_t>(shape.pixels());
-  const auto channels = static_cast<std::size_t>(shape.c);
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    const std::size_t image = i / (pixels * channels), pixel = i / channels % pixels, channel = i % channels;
-    result[(image * channels + channel) * pixels + pixel] = images[i];
-  }
-  return result;
-}
 
 Values onnxruntime_scores(const std::filesystem::path& model, const Values& input) {
   const testing::ScratchFolder folder;
   const auto input_path = folder.path() / "input.f32";
   const auto output_path = folder.path() / "output.f32";
-  std::ofstream(input_path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(input.data()),
-             static_cast<std::streamsize>(input.size() * sizeof(float)));
+  oracles::write_values(input_path, input);
   const std::string command =
       fmt::format("node '{}' '{}' '{}' '{}'", LINNET_SOURCE_DIR "/tests/oracles/onnxruntime.mjs",
                   model.string(), input_path.string(), output_path.string());
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
-  std::ifstream file(output_path, std::ios::binary);
-  const std::string bytes(std::istreambuf_iterator<char>(file), {});
-  Values scores(bytes.size() / sizeof(float));
-  std::memcpy(scores.data(), bytes.data(), scores.size() * sizeof(float));
-  return scores;
+  return oracles::read_values(output_path);
 }
 
-Values linnet_scores(const Graph& graph, const Values& images) {
-  const auto n = images.size() / static_cast<std::size_t>(graph.input_shape().size());
-  Values scores(n * static_cast<std::size_t>(graph.output_shape().size()));
-  const auto ran = reference::Interpreter(graph).run(static_cast<int>(n), images, scores);
-  EXPECT_TRUE(ran) << (ran ? "" : ran.error().message);
-  return scores;
+Values reference_scores(const Graph& graph, const Values& images) {
+  reference::Interpreter interpreter(graph);
+  return scores_of(interpreter, images);
+}
+
+Values cpu_scores(const Graph& graph, const Values& images) {
+  const auto executor = cpu::make_executor(graph);
+  EXPECT_TRUE(executor) << (executor ? "" : executor.error().message);
+  return executor ? scores_of(**executor, images) : Values{};
 }
 
 Values noise(const Shape& shape, std::size_t images, std::uint64_t seed) {
@@ -78,34 +65,35 @@ Values noise(const Shape& shape, std::size_t images, std::uint64_t seed) {
   return values;
 }
 
-/// The two differ by less than `tolerance` of the largest score.
-void expect_close(const Values& ours, const Values& theirs, double tolerance) {
-  ASSERT_EQ(ours.size(), theirs.size());
-  double largest = 0, difference = 0;
-  for (std::size_t i = 0; i < ours.size(); ++i) {
-    ASSERT_TRUE(std::isfinite(ours[i]) && std::isfinite(theirs[i]));
-    largest = std::max(largest, std::abs(double{theirs[i]}));
-    difference = std::max(difference, std::abs(double{ours[i]} - double{theirs[i]}));
+class Exported : public ::testing::TestWithParam<const char*> {
+ protected:
+  /// Exports the family at this resolution and hands the graph, images and ONNX Runtime's scores to `check`.
+  template <class Check>
+  void compare(int resolution, Check check) {
+    const auto config =
+        parse_family(fmt::format("{}:resolution={},classes=100,seed=7", GetParam(), resolution));
+    ASSERT_TRUE(config) << config.error().message;
+    const Graph graph = build(*config).value();
+    const testing::ScratchFolder folder;
+    const auto model = folder.path() / "model.onnx";
+    ASSERT_TRUE(formats::write_onnx(graph, model));
+    const Values images = noise(graph.input_shape(), 2, 11);
+    check(graph, images, onnxruntime_scores(model, to_chw(images, graph.input_shape())));
   }
-  EXPECT_GT(largest, 0);
-  EXPECT_LE(difference, tolerance * largest);
-  ::testing::Test::RecordProperty("difference", fmt::format("{:.3g}", difference / largest));
-  fmt::print("largest difference {:.3g} of the largest score\n", difference / largest);
+};
+
+TEST_P(Exported, the_reference_gives_onnxruntimes_scores) {
+  LINNET_ONNXRUNTIME_OR_SKIP();
+  compare(64, [](const Graph& graph, const Values& images, const Values& theirs) {
+    expect_close(reference_scores(graph, images), theirs, kTolerance);
+  });
 }
 
-class Exported : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(Exported, scores_are_those_of_onnxruntime) {
+TEST_P(Exported, the_cpu_gives_onnxruntimes_scores_at_224) {
   LINNET_ONNXRUNTIME_OR_SKIP();
-  const auto config = parse_family(fmt::format("{}:resolution=64,classes=100,seed=7", GetParam()));
-  ASSERT_TRUE(config) << config.error().message;
-  const Graph graph = build(*config).value();
-  const testing::ScratchFolder folder;
-  const auto model = folder.path() / "model.onnx";
-  ASSERT_TRUE(formats::write_onnx(graph, model));
-  const Values images = noise(graph.input_shape(), 2, 11);
-  expect_close(linnet_scores(graph, images), onnxruntime_scores(model, nchw(images, graph.input_shape())),
-               1e-4);
+  compare(224, [](const Graph& graph, const Values& images, const Values& theirs) {
+    expect_close(cpu_scores(graph, images), theirs, kTolerance);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(onnxruntime, Exported,
@@ -114,24 +102,44 @@ INSTANTIATE_TEST_SUITE_P(onnxruntime, Exported,
                                            "mobilenet_v4_conv_medium"),
                          [](const auto& family) { return std::string(family.param); });
 
+constexpr const char* kFlowers = "models/onnx/st_mobilenet_v2_0.35_128_tfs_channel_first.onnx";
+
 TEST(onnxruntime, a_model_from_tf2onnx_gives_the_same_scores) {
   LINNET_ONNXRUNTIME_OR_SKIP();
-  LINNET_DATA_OR_SKIP(model, "models/onnx/st_mobilenet_v2_0.35_128_tfs_channel_first.onnx");
+  LINNET_DATA_OR_SKIP(model, kFlowers);
   const auto graph = formats::read_onnx(model);
   ASSERT_TRUE(graph) << graph.error().message;
   EXPECT_EQ(graph->input_shape(), (Shape{128, 128, 3}));
   EXPECT_EQ(graph->output_shape(), (Shape{1, 1, 5}));
   EXPECT_EQ(graph->dialect, Dialect::kTensorflow);
   const Values images = noise(graph->input_shape(), 2, 12);
-  const Values theirs = onnxruntime_scores(model, nchw(images, graph->input_shape()));
-  expect_close(linnet_scores(*graph, images), theirs, 1e-4);
+  expect_close(reference_scores(*graph, images),
+               onnxruntime_scores(model, to_chw(images, graph->input_shape())), kTolerance);
 
   // What Linnet writes again computes the same.
   const testing::ScratchFolder folder;
   const auto again = folder.path() / "again.onnx";
-  ASSERT_TRUE(formats::write_onnx(canonical(*graph), again));
-  expect_close(linnet_scores(canonical(*graph), images),
-               onnxruntime_scores(again, nchw(images, graph->input_shape())), 1e-4);
+  const Graph logits = canonical(*graph);
+  ASSERT_TRUE(formats::write_onnx(logits, again));
+  expect_close(reference_scores(logits, images),
+               onnxruntime_scores(again, to_chw(images, graph->input_shape())), kTolerance);
+}
+
+TEST(onnxruntime, a_model_from_tf2onnx_gives_the_same_scores_on_photographs) {
+  LINNET_ONNXRUNTIME_OR_SKIP();
+  LINNET_DATA_OR_SKIP(model, kFlowers);
+  const auto graph = formats::read_onnx(model);
+  ASSERT_TRUE(graph) << graph.error().message;
+  const Shape shape = graph->input_shape();
+  for (const char* name : {"coral_parrot.jpg", "coral_hot_dog.jpg"}) {
+    LINNET_DATA_OR_SKIP(photograph, std::string("photos/misc/") + name);
+    const auto image = image::read_image(photograph);
+    ASSERT_TRUE(image) << image.error().message;
+    Values values(static_cast<std::size_t>(shape.size()));
+    ASSERT_TRUE(image::preprocess(*image, tensorflow_preprocessing(), shape, values));
+    expect_close(reference_scores(*graph, values), onnxruntime_scores(model, to_chw(values, shape)),
+                 kTolerance);
+  }
 }
 
 }  // namespace
