@@ -15,7 +15,9 @@ test_packages=(
   clang-19 libclang-rt-19-dev llvm-19
 )
 # The NEON kernels are tested through emulation where this is not an ARM machine.
-[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && test_packages+=(g++-aarch64-linux-gnu qemu-user)
+if [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ]; then
+  test_packages+=(g++-aarch64-linux-gnu qemu-user)
+fi
 
 # install_packages NAME... installs those that are missing: as root, or through sudo; else it says what to type.
 install_packages() {
