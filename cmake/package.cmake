@@ -1,0 +1,48 @@
+# Installs the library as a CMake package: find_package(linnet), then linnet::linnet and, by name, linnet::onnx, linnet::tflite
+# and linnet::pth. Every room is a static library of its own; what a program does not use is not linked into it.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# Sets `out` to the Linnet targets that `target` links, itself included, each once.
+function(linnet_link_closure out target)
+  set(closure ${${out}})
+  if(target IN_LIST closure)
+    return()
+  endif()
+  list(APPEND closure ${target})
+  get_target_property(libraries ${target} INTERFACE_LINK_LIBRARIES)
+  foreach(library ${libraries})
+    string(REGEX REPLACE "^\\$<LINK_ONLY:(.*)>$" "\\1" library "${library}")
+    if(library MATCHES "^linnet_" AND TARGET ${library})
+      linnet_link_closure(closure ${library})
+    endif()
+  endforeach()
+  set(${out} ${closure} PARENT_SCOPE)
+endfunction()
+
+# linnet_install(api NAME linnet HEADERS linnet.h error.h): a public target with all that it needs.
+function(linnet_install room)
+  cmake_parse_arguments(ARG "" "NAME" "HEADERS" ${ARGN})
+  set(targets)
+  linnet_link_closure(targets linnet_${room})
+  get_property(installed GLOBAL PROPERTY LINNET_INSTALLED)
+  foreach(target ${targets})
+    if(NOT target IN_LIST installed)
+      install(TARGETS ${target} EXPORT linnet-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+      list(APPEND installed ${target})
+    endif()
+  endforeach()
+  set_property(GLOBAL PROPERTY LINNET_INSTALLED ${installed})
+  set_target_properties(linnet_${room} PROPERTIES EXPORT_NAME ${ARG_NAME})
+  target_include_directories(linnet_${room} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  install(FILES ${ARG_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/linnet)
+endfunction()
+
+# Called once, last.
+function(linnet_install_package)
+  set(folder ${CMAKE_INSTALL_LIBDIR}/cmake/linnet)
+  install(EXPORT linnet-targets NAMESPACE linnet:: DESTINATION ${folder})
+  write_basic_package_version_file(${CMAKE_BINARY_DIR}/linnet-config-version.cmake COMPATIBILITY SameMinorVersion)
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/linnet-config.cmake.in ${CMAKE_BINARY_DIR}/linnet-config.cmake @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/linnet-config.cmake ${CMAKE_BINARY_DIR}/linnet-config-version.cmake DESTINATION ${folder})
+endfunction()
