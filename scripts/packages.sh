@@ -4,7 +4,7 @@
 build_packages=(
   g++ cmake ninja-build pkg-config
   libfmt-dev nlohmann-json3-dev libcli11-dev
-  libturbojpeg0-dev libspng-dev libwebp-dev
+  libjpeg-dev libspng-dev libwebp-dev
   libzip-dev libprotobuf-dev protobuf-compiler libflatbuffers-dev flatbuffers-compiler
   libcurl4-openssl-dev libssl-dev
 )

@@ -117,7 +117,11 @@ Result<Graph> read_folder(const fs::path& folder) {
   if (!looks_like_a_model)
     return fail("{}: is a folder without a model: no config.json in it, as Hugging Face's folders have; {}",
                 folder.string(), kModels);
+#ifdef LINNET_HAS_PTH
+  return read_huggingface(folder, read_pth_tensors);
+#else
   return read_huggingface(folder);
+#endif
 }
 
 }  // namespace

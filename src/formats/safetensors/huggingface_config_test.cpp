@@ -218,5 +218,16 @@ TEST(huggingface_folder, what_is_missing_or_sharded_is_said) {
   EXPECT_THAT(read_huggingface(folder.path()).error().message, HasSubstr("sharded"));
 }
 
+TEST(huggingface_folder, a_pickle_is_read_by_whoever_links_its_reader) {
+  const ScratchFolder folder;
+  ASSERT_TRUE(write_file(folder.path() / "config.json", kNarrow + "}"));
+  ASSERT_TRUE(write_file(folder.path() / "pytorch_model.bin", "a pickle"));
+  EXPECT_THAT(read_huggingface(folder.path()).error().message, HasSubstr("which this program does not link"));
+  const PickleReader reader = [](const std::filesystem::path& path) -> Result<TensorMap> {
+    return fail("{} was read", path.filename().string());
+  };
+  EXPECT_EQ(read_huggingface(folder.path(), reader).error().message, "pytorch_model.bin was read");
+}
+
 }  // namespace
 }  // namespace linnet::formats

@@ -1,7 +1,6 @@
 #include "formats/safetensors/safetensors.h"
 
 #include "base/file.h"
-#include "formats/pth/pth.h"
 #include "formats/safetensors/container.h"
 #include "formats/safetensors/huggingface_config.h"
 #include "formats/safetensors/linnet_form.h"
@@ -46,7 +45,7 @@ Result<Graph> read_safetensors(const std::filesystem::path& path) {
   return graph_from_state_dict(file.tensors, path.string(), hints_from_name(path));
 }
 
-Result<Graph> read_huggingface(const std::filesystem::path& folder) {
+Result<Graph> read_huggingface(const std::filesystem::path& folder, PickleReader read_pickle) {
   LINNET_TRY(ModelCard card, read_model_card(folder));
   if (const auto weights = folder / "model.safetensors"; is_there(weights)) {
     LINNET_TRY(const SafetensorsFile file, open_safetensors(weights));
@@ -59,7 +58,12 @@ Result<Graph> read_huggingface(const std::filesystem::path& folder) {
           "model.safetensors",
           (folder / index).string());
   if (const auto weights = folder / "pytorch_model.bin"; is_there(weights)) {
-    LINNET_TRY(const TensorMap tensors, read_pth_tensors(weights));
+    if (read_pickle == nullptr)
+      return fail(
+          "{}: is PyTorch's own format, which this program does not link; write the folder anew with `linnet "
+          "convert {} model.safetensors`",
+          weights.string(), folder.string());
+    LINNET_TRY(const TensorMap tensors, read_pickle(weights));
     return with_card(tensors, weights, std::move(card));
   }
   return fail("{}: there is a config.json, but neither model.safetensors nor pytorch_model.bin",

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/result.h"
+#include "formats/state_dict/tensor.h"
 #include "graph/graph.h"
 
 namespace linnet::formats {
@@ -15,9 +16,13 @@ namespace linnet::formats {
 /// the tensor, the key or the node.
 Result<Graph> read_safetensors(const std::filesystem::path& path);
 
+/// Reads the tensors of a pytorch_model.bin: read_pth_tensors() of formats/pth.
+using PickleReader = Result<TensorMap> (*)(const std::filesystem::path& path);
+
 /// A folder of the Hugging Face hub (transformers' MobileNetV1 and V2, timm's MobileNets): config.json,
-/// model.safetensors or pytorch_model.bin and, where it is there, preprocessor_config.json.
-Result<Graph> read_huggingface(const std::filesystem::path& folder);
+/// model.safetensors and, where it is there, preprocessor_config.json. A folder with pytorch_model.bin alone
+/// needs `read_pickle`, which whoever links formats/pth passes.
+Result<Graph> read_huggingface(const std::filesystem::path& folder, PickleReader read_pickle = nullptr);
 
 /// Writes `graph` in Linnet's own form: weights, graph, labels and preprocessing in one file, which
 /// read_safetensors() turns into an equal Graph. Errors: the graph is not legal, a name or label is not
