@@ -1,5 +1,5 @@
 // MobileNetV4-Conv-Small and -Medium: universal inverted bottlenecks (arXiv 2404.10518, section 3 and the
-// tables of appendix D), named as timm names them.
+// block tables), named as timm names them.
 #include <array>
 
 #include <fmt/format.h>

@@ -253,7 +253,7 @@ TEST(published, the_scores_are_those_of_pytorch_with_the_same_weights) {
   EXPECT_EQ(networks, 12);
 }
 
-// MobileNetV4, arXiv 2404.10518, appendix D, as TensorFlow's model garden writes it down
+// MobileNetV4, arXiv 2404.10518, as TensorFlow's model garden writes it down
 // (official/vision/modeling/backbones/mobilenet.py, MNV4ConvSmall_BLOCK_SPECS and
 // _mnv4_conv_medium_block_specs): start and middle depthwise kernel, stride, output channels, expansion; and
 // what follows from them at 224 pixels.
