@@ -230,15 +230,15 @@ TEST(onnx_forms, a_reduce_mean_of_nhwc_is_a_pool) {
 
 TEST(onnx_forms, convolutions_pad_as_auto_pad_says) {
   const auto padding = [](const char* automatic) {
-    Model m(13, {1, 1, 5, 6});
+    Model m(13, {1, 1, 6, 8});  // an odd row and an odd column to place
     m.floats("w", {1, 1, 3, 3}, Floats(9, 1.0f));
     const auto graph =
         m.read(m.node("Conv", {"x", "w"}, "y", {{"auto_pad", automatic}, {"strides", Ints{2, 2}}}));
     EXPECT_TRUE(graph) << (graph ? "" : graph.error().message);
     return graph ? std::get<Convolution>(graph->nodes[1].op).window.padding : Padding{};
   };
-  EXPECT_EQ(padding("SAME_UPPER"), (Padding{1, 1, 0, 1}));
-  EXPECT_EQ(padding("SAME_LOWER"), (Padding{1, 1, 1, 0}));
+  EXPECT_EQ(padding("SAME_UPPER"), (Padding{0, 1, 0, 1}));
+  EXPECT_EQ(padding("SAME_LOWER"), (Padding{1, 0, 1, 0}));
   EXPECT_EQ(padding("VALID"), Padding{});
   EXPECT_EQ(padding("NOTSET"), Padding{});
 }
