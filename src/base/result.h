@@ -3,25 +3,13 @@
 #pragma once
 
 #include <expected>
-#include <string>
 #include <utility>
 
 #include <fmt/core.h>
 
+#include "base/error.h"
+
 namespace linnet {
-
-/// What went wrong, for a person: what, where, and what to do next.
-struct Error {
-  enum class Kind {
-    kFailed,  ///< the input or the machine is at fault (the tool exits with 1)
-    kUsage,   ///< the request itself makes no sense (the tool exits with 2)
-  };
-  std::string message;
-  Kind kind = Kind::kFailed;
-};
-
-template <class T>
-using Result = std::expected<T, Error>;
 
 /// `return fail("{}: truncated after {} bytes", path, n);`
 template <class... Args>
