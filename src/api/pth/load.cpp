@@ -1,0 +1,13 @@
+#include <linnet/pth.h>
+
+#include "api/model_factory.h"
+#include "formats/pth/pth.h"
+
+namespace linnet {
+
+Result<Model> load_pth(const std::string& path, const LoadOptions& options) {
+  const ModelReader reader = [](const std::filesystem::path& file) { return formats::read_pth(file); };
+  return ModelFactory::load({path, path, std::nullopt, nullptr}, reader, options);
+}
+
+}  // namespace linnet

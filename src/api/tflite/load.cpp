@@ -1,0 +1,13 @@
+#include <linnet/tflite.h>
+
+#include "api/model_factory.h"
+#include "formats/tflite/reader.h"
+
+namespace linnet {
+
+Result<Model> load_tflite(const std::string& path, const LoadOptions& options) {
+  const ModelReader reader = [](const std::filesystem::path& file) { return formats::read_tflite(file); };
+  return ModelFactory::load({path, path, std::nullopt, nullptr}, reader, options);
+}
+
+}  // namespace linnet
