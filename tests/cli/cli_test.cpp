@@ -353,7 +353,8 @@ TEST_F(cli_test, a_model_pulled_from_a_folder_is_the_default_one) {
   EXPECT_EQ(pulled["sha256"].get<std::string>().size(), 64u);
   EXPECT_TRUE(std::filesystem::exists(pulled["path"].get<std::string>()));
   bool is_default = false;
-  for (const json& listed : run_json({"models", "--json"})["models"])
+  const json models = run_json({"models", "--json"})["models"];
+  for (const json& listed : models)
     if (listed["name"] == "mobilenet_v2_0.35_96") is_default = listed["default"].get<bool>();
   EXPECT_TRUE(is_default);
   EXPECT_EQ(run({"pull", "no_such_model"}).code, 2);
