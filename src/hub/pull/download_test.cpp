@@ -119,7 +119,8 @@ TEST_F(download_test, a_part_of_another_version_address_or_unknown_origin_is_not
   server.handlers().Get("/file", [&](const httplib::Request& asked, httplib::Response& response) {
     server.note(asked);
     response.set_header("ETag", "\"v2\"");
-    if (asked.get_header_value("If-Range") != "\"v2\"") const_cast<httplib::Request&>(asked).ranges.clear();
+    if (asked.has_header("If-Range") && asked.get_header_value("If-Range") != "\"v2\"")
+      const_cast<httplib::Request&>(asked).ranges.clear();
     response.set_content(body, "application/octet-stream");
   });
   server.start();
@@ -152,7 +153,11 @@ TEST_F(download_test, a_server_that_ignores_range_starts_over_and_the_file_is_ri
         });
   });
   server.start();
-  const auto result = download(request("/file"));
+  DownloadRequest asked = request("/file");
+  asked.progress = [](const std::string&, std::uint64_t done, std::uint64_t total) {
+    EXPECT_LE(done, total);
+  };
+  const auto result = download(asked);
   ASSERT_TRUE(result) << result.error().error.message;
   EXPECT_THAT(server.ranges(), ElementsAre("", "bytes=30000-"));
   EXPECT_EQ(content(), body);
