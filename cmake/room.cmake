@@ -20,6 +20,9 @@ function(linnet_room name)
   file(MAKE_DIRECTORY ${include_dir}/${parent})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include_dir}/${name} SYMBOLIC)
 
+  # A header-only library is the business of whoever builds the room, not of whoever links the installed one.
+  list(TRANSFORM ARG_LIBRARIES REPLACE "^nlohmann_json::nlohmann_json$" "$<BUILD_INTERFACE:nlohmann_json::nlohmann_json>")
+
   set(target linnet_${id})
   if(ARG_SOURCES)
     add_library(${target} STATIC ${ARG_SOURCES})

@@ -1,4 +1,4 @@
-// Loads ONNX models. A library of its own beside <linnet/linnet.h>: link linnet::api_onnx.
+// Loads ONNX models. A library of its own beside <linnet/linnet.h>: link linnet::onnx.
 #pragma once
 
 #include <linnet/linnet.h>

@@ -1,4 +1,4 @@
-// Loads PyTorch models. A library of its own beside <linnet/linnet.h>: link linnet::api_pth.
+// Loads PyTorch models. A library of its own beside <linnet/linnet.h>: link linnet::pth.
 #pragma once
 
 #include <linnet/linnet.h>

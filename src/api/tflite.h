@@ -1,4 +1,4 @@
-// Loads TFLite models. A library of its own beside <linnet/linnet.h>: link linnet::api_tflite.
+// Loads TFLite models. A library of its own beside <linnet/linnet.h>: link linnet::tflite.
 #pragma once
 
 #include <linnet/linnet.h>
