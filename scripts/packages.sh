@@ -14,6 +14,10 @@ test_packages=(
   libgtest-dev libgmock-dev libcpp-httplib-dev python3
   clang-19 libclang-rt-19-dev llvm-19
 )
+# What `./check --long` compares with.
+oracle_packages=(python3-torch python3-torchvision python3-pil python3-numpy)
+command -v npm >/dev/null || oracle_packages+=(nodejs npm)
+
 # The NEON kernels are tested through emulation where this is not an ARM machine.
 if [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ]; then
   test_packages+=(g++-aarch64-linux-gnu qemu-user)

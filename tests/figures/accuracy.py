@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""The figures of docs/accuracy.md: every real model on the labelled photographs, beside PyTorch.
+
+Usage: accuracy.py LINNET [--pytorch]
+  LINNET     the tool, build/release/linnet
+  --pytorch  asks PyTorch for its top-1 of each photograph as well, and lists where the two part (three minutes)
+
+Real weights and photographs are looked for in LINNET_DATA, by default ../shared beside the repository. Prints the table
+in Markdown. Exit status: 0 if every model is within one photograph of its figure and PyTorch's; 1 if not;
+77 if the data, or PyTorch, is absent.
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+# Model, its labels where the file has none, and how many of the 183 PyTorch gets right.
+MODELS = [
+    ("huggingface/mobilenet_v2_1.0_224", None, 145),
+    ("torchvision/mobilenet_v2.pth", "labels/synset_words_1000.txt", 138),
+    ("huggingface/mobilenet_v1_0.75_224", None, 138),
+    ("huggingface/mobilenet_v1_0.25_224", None, 109),
+]
+ORACLE = pathlib.Path(__file__).parent.parent / "oracles" / "pytorch_imagenet.py"
+PYTHON_WITH_TORCH = "/usr/bin/python3"  # where Debian's python3-torch is
+
+
+def skip(reason):
+    print(f"SKIP: {reason}")
+    sys.exit(77)
+
+
+def json_lines(*command):
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True, text=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def main(linnet, data, with_pytorch):
+    photos = data / "photos" / "imagenet"
+    if not photos.is_dir():
+        skip(f"{photos} is absent; set LINNET_DATA to the folder that holds it")
+    if with_pytorch and subprocess.run([PYTHON_WITH_TORCH, "-c", "import torch, torchvision"], capture_output=True).returncode:
+        skip("python3-torch or python3-torchvision is not installed")
+
+    missed = []
+    partings = []
+    print("| model | right of 183 | top-1 | top-5 | PyTorch, right | same label as PyTorch |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for name, labels, expected in MODELS:
+        options = ["--model", data / "models" / name] + (["--labels", data / labels] if labels else [])
+        score = json_lines(linnet, "eval", *options, "--data", photos, "--json")[0]
+        right = round(score["top1"] * score["images"])
+        theirs, same = expected, "not asked"
+        if with_pytorch:
+            oracle = json_lines(PYTHON_WITH_TORCH, ORACLE, data / "models" / name, photos)
+            files = [photos / row["file"] for row in oracle]
+            ours = json_lines(linnet, "classify", *options, "--top", 1, "--json", *files)
+            background = 1 if "1001" in classes(linnet, options) else 0
+            differ = [
+                (row, label["predictions"][0]["index"] - background)
+                for row, label in zip(oracle, ours)
+                if label["predictions"][0]["index"] - background != row["top1"]
+            ]
+            theirs = sum(row["top1"] == row["class"] for row in oracle)
+            same = f"{len(oracle) - len(differ)} of {len(oracle)}"
+            partings += [(name, row, index) for row, index in differ]
+        print(f"| `{name}` | {right} | {100 * score['top1']:.1f} % | {100 * score['top5']:.1f} % | {theirs} | {same} |")
+        if abs(right - expected) > 1 or abs(right - theirs) > 1:
+            missed.append(f"{name}: {right} right; PyTorch's figure is {theirs}, the one on record {expected}")
+    if with_pytorch:
+        print()
+        print("No photograph gets another label than PyTorch's." if not partings else "Where the labels part:\n")
+        for name, row, index in partings:
+            print(f"- `{name}`, {row['file']}: class {index}, PyTorch {row['top1']} by a margin of {row['margin']} logits")
+    for line in missed:
+        print(f"FAILED: {line}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def classes(linnet, options):
+    """The output's size as `linnet info` has it, e.g. [1, 1, 1001]."""
+    return str(json_lines(linnet, "info", options[1], "--json")[0]["layers"][-1]["output"])
+
+
+if __name__ == "__main__":
+    arguments = [word for word in sys.argv[1:] if word != "--pytorch"]
+    if len(arguments) != 1:
+        sys.exit(__doc__)
+    shared = pathlib.Path(__file__).resolve().parents[3] / "shared"
+    sys.exit(main(arguments[0], pathlib.Path(os.environ.get("LINNET_DATA", shared)), "--pytorch" in sys.argv))
