@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "cpu/ceiling.h"
 #include "cpu/memory.h"
 #include "graph/statistics.h"
 
@@ -27,6 +28,11 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return quantile(values, 0.5);
+}
+
 void summarise(std::vector<double> times, BenchResult& result) {
   std::ranges::sort(times);
   const auto n = static_cast<double>(times.size());
@@ -40,28 +46,39 @@ void summarise(std::vector<double> times, BenchResult& result) {
   result.stddev_ms = std::sqrt(squares / n);
 }
 
-Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, std::span<const float> image,
-                                           std::span<float> scores, const BenchOptions& options) {
+Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler& ceiling,
+                                           std::span<const float> image, std::span<float> scores,
+                                           const BenchOptions& options) {
   const Graph& graph = executor.graph();
   const std::vector<NodeStatistics> statistics = node_statistics(graph);
   std::vector<std::vector<double>> times(graph.nodes.size());
+  std::vector<std::vector<double>> shares(graph.nodes.size());
   const Clock::time_point start = Clock::now();
+  double before = ceiling.gmacs();
   for (int run = 0; run == 0 || (run < options.runs && milliseconds_since(start) < 1e3 * options.seconds);
        ++run) {
     std::vector<double> microseconds(graph.nodes.size(), 0.0);
     LINNET_CHECK(executor.run_timed(image, scores, microseconds));
-    for (std::size_t id = 0; id < times.size(); ++id) times[id].push_back(microseconds[id]);
+    const double after = ceiling.gmacs();
+    const double macs_a_microsecond = 1e3 * (before + after) / 2;
+    before = after;
+    for (std::size_t id = 0; id < times.size(); ++id) {
+      times[id].push_back(microseconds[id]);
+      shares[id].push_back(microseconds[id] > 0 ? static_cast<double>(statistics[id].macs) /
+                                                      microseconds[id] / macs_a_microsecond
+                                                : 0);
+    }
   }
   std::vector<LayerTime> layers;
   for (NodeId id = 1; id < graph.size(); ++id) {
     const auto i = static_cast<std::size_t>(id);
-    std::ranges::sort(times[i]);
     layers.push_back({.node = id,
                       .name = graph[id].name,
                       .op = std::string(op_name(graph[id].op)),
                       .kernel = std::string(executor.kernel_name(id)),
                       .macs = statistics[i].macs,
-                      .microseconds = quantile(times[i], 0.5)});
+                      .microseconds = median(times[i]),
+                      .share_of_ceiling = median(shares[i])});
   }
   return layers;
 }
@@ -86,23 +103,44 @@ Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options
        ++run)
     LINNET_CHECK(executor.run(options.batch, images, scores));
 
+  BenchResult result;
+  result.macs = totals(graph).macs;
+  constexpr double kWindowMs = 5;  // long beside a sample of the ceiling, short beside its changes
+  CeilingSampler ceiling(executor.isa(), executor.pool());
   std::vector<double> times;
+  std::vector<double> ceilings = {ceiling.gmacs()};
+  std::vector<double> shares;
   const Clock::time_point start = Clock::now();
-  while (times.empty() || (static_cast<int>(times.size()) < options.runs &&
-                           milliseconds_since(start) < 1e3 * options.seconds)) {
-    const Clock::time_point before = Clock::now();
-    LINNET_CHECK(executor.run(options.batch, images, scores));
-    times.push_back(milliseconds_since(before));
+  const auto done = [&] {
+    return static_cast<int>(times.size()) >= options.runs ||
+           milliseconds_since(start) >= 1e3 * options.seconds;
+  };
+  while (times.empty() || !done()) {
+    double window_ms = 0;
+    double window_macs = 0;
+    do {
+      const Clock::time_point before = Clock::now();
+      LINNET_CHECK(executor.run(options.batch, images, scores));
+      times.push_back(milliseconds_since(before));
+      window_ms += times.back();
+      window_macs += static_cast<double>(result.macs) * options.batch;
+    } while (window_ms < kWindowMs && !done());
+    ceilings.push_back(ceiling.gmacs());
+    const double around = (ceilings[ceilings.size() - 2] + ceilings.back()) / 2;
+    shares.push_back(1e-6 * window_macs / window_ms / around);
   }
 
-  BenchResult result;
   summarise(std::move(times), result);
-  result.macs = totals(graph).macs;
+  result.share_of_ceiling = median(shares);
+  result.ceiling_gmacs = median(ceilings);
+  result.ceiling_min_gmacs = std::ranges::min(ceilings);
+  result.ceiling_max_gmacs = std::ranges::max(ceilings);
   result.images_per_second = 1e3 * options.batch / result.median_ms;
   result.gmacs_per_second = 1e-9 * static_cast<double>(result.macs) * result.images_per_second;
   if (options.layers) {
-    LINNET_TRY(result.layers, time_layers(executor, images.first(static_cast<std::size_t>(image_size)),
-                                          scores.first(static_cast<std::size_t>(score_size)), options));
+    LINNET_TRY(result.layers,
+               time_layers(executor, ceiling, images.first(static_cast<std::size_t>(image_size)),
+                           scores.first(static_cast<std::size_t>(score_size)), options));
   }
   return result;
 }

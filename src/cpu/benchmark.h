@@ -22,9 +22,10 @@ struct LayerTime {
   NodeId node = 0;
   std::string name;
   std::string op;
-  std::string kernel;       ///< "avx512::pointwise_f32"
-  std::int64_t macs = 0;    ///< convolution and linear; padding counted
-  double microseconds = 0;  ///< the median over the runs; 0 for an Add that a convolution took over
+  std::string kernel;           ///< "avx512::pointwise_f32"
+  std::int64_t macs = 0;        ///< convolution and linear; padding counted
+  double microseconds = 0;      ///< the median over the runs; 0 for an Add that a convolution took over
+  double share_of_ceiling = 0;  ///< the median over the runs; 0 without MACs or time
 };
 
 struct BenchResult {
@@ -34,9 +35,15 @@ struct BenchResult {
   double min_ms = 0;
   double stddev_ms = 0;
   double p95_ms = 0;
-  double images_per_second = 0;   ///< at the median
-  std::int64_t macs = 0;          ///< of one image
-  double gmacs_per_second = 0;    ///< at the median
+  double images_per_second = 0;  ///< at the median
+  std::int64_t macs = 0;         ///< of one image
+  double gmacs_per_second = 0;   ///< at the median
+  /// Multiply-adds a second, divided by what the same threads reached in registers right before and after:
+  /// the median over windows of a few runs.
+  double share_of_ceiling = 0;
+  double ceiling_gmacs = 0;  ///< the median of those samples, all threads together
+  double ceiling_min_gmacs = 0;
+  double ceiling_max_gmacs = 0;
   std::vector<LayerTime> layers;  ///< every node but the Input; empty unless asked for
 };
 

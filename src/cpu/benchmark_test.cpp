@@ -35,6 +35,26 @@ TEST(benchmark, its_figures_are_consistent) {
   EXPECT_FALSE(benchmark(**executor, {.batch = 0}));
 }
 
+TEST(benchmark, no_isa_does_more_than_its_own_ceiling) {
+  const Graph graph = build(*parse_family("mobilenet_v1:width=0.5,resolution=64,classes=10")).value();
+  for (const Isa isa : available_isas()) {
+    auto executor = make_executor(graph, {.threads = 1, .isa = isa});
+    ASSERT_TRUE(executor) << executor.error().message;
+    const auto result = benchmark(
+        **executor, {.warmup_runs = 2, .warmup_seconds = 0, .runs = 50, .seconds = 1, .layers = true});
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_GT(result->share_of_ceiling, 0) << to_string(isa);
+    EXPECT_LT(result->share_of_ceiling, 1.05) << to_string(isa);
+    EXPECT_LE(result->ceiling_min_gmacs, result->ceiling_gmacs);
+    EXPECT_LE(result->ceiling_gmacs, result->ceiling_max_gmacs);
+    for (const LayerTime& layer : result->layers) {
+      EXPECT_EQ(layer.share_of_ceiling > 0, layer.macs > 0) << to_string(isa) << ' ' << layer.name;
+      // A layer of microseconds is timed with less certainty than a run.
+      EXPECT_LT(layer.share_of_ceiling, 1.2) << to_string(isa) << ' ' << layer.name;
+    }
+  }
+}
+
 TEST(ceiling, every_figure_of_this_machine_is_plausible) {
   for (const Isa isa : {available_isas().front(), available_isas().back()}) {
     const Ceiling c = measure_ceiling(isa, 1);

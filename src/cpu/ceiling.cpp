@@ -10,7 +10,6 @@
 
 #include <unistd.h>
 
-#include "base/thread_pool.h"
 #include "cpu/memory.h"
 
 namespace linnet::cpu {
@@ -101,7 +100,29 @@ double measure_reading(ThreadPool& pool, const Probe& probe, const float* values
          });
 }
 
-/// Nanoseconds for a cache line to go to another core and come back.
+}  // namespace
+
+CeilingSampler::CeilingSampler(Isa isa, ThreadPool& pool) : probe_(kernels(isa).probe.f32), pool_(pool) {
+  constexpr double kSeconds = 150e-6;  // of a sample: long beside the start of the threads
+  while (iterations_ < 1 << 24) {
+    const double seconds = 1e-9 * static_cast<double>(iterations_) * probe_.macs * pool_.threads() / gmacs();
+    if (seconds >= kSeconds) break;
+    iterations_ *= 2;
+  }
+}
+
+double CeilingSampler::gmacs() {
+  // The best of three: what interrupts one of them is not the ceiling.
+  return std::max({sample(), sample(), sample()});
+}
+
+double CeilingSampler::sample() {
+  const Clock::time_point before = Clock::now();
+  pool_.run([&](int) { sink = probe_.run(iterations_); });
+  const double amount = static_cast<double>(iterations_) * probe_.macs * pool_.threads();
+  return 1e-9 * amount / seconds_since(before);
+}
+
 double measure_round_trip() {
   if (std::thread::hardware_concurrency() < 2) return 0;
   constexpr int kTrips = 200;
@@ -136,8 +157,6 @@ double measure_round_trip() {
   stop = true;
   return best;
 }
-
-}  // namespace
 
 double measure_clock() {
   constexpr int kAdds = 100'000;

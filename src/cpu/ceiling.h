@@ -1,6 +1,9 @@
 // What this machine can do at most, measured: what `linnet bench --ceiling` prints and shares are taken of.
 #pragma once
 
+#include <cstdint>
+
+#include "base/thread_pool.h"
 #include "cpu/isa.h"
 
 namespace linnet::cpu {
@@ -22,6 +25,30 @@ struct Ceiling {
 /// Takes less than two seconds. Each figure is the best of several short runs, so that what else the machine
 /// does counts as little as can be. `isa` must be available; 1 <= threads <= 256.
 Ceiling measure_ceiling(Isa isa, int threads);
+
+/// What the threads of a pool can multiply-add at most just now. On a shared machine that changes within
+/// seconds, with what a neighbour does on the other half of a core: a share of the ceiling is honest only
+/// where the ceiling was sampled right before and right after.
+///
+/// The ceiling is that of the ISA's vector type, which the kernels use too: for `scalar` what the compiler
+/// makes of plain C++ on this architecture, which on x86-64 is SSE2 without a fused multiply-add.
+class CeilingSampler {
+ public:
+  /// `isa` must be available. The pool must outlive the sampler.
+  CeilingSampler(Isa isa, ThreadPool& pool);
+  /// 10^9 multiply-adds a second, float32, of all threads together. Takes about half a millisecond.
+  double gmacs();
+
+ private:
+  double sample();
+
+  MultiplyAddProbe probe_;
+  ThreadPool& pool_;
+  std::int64_t iterations_ = 1000;
+};
+
+/// Nanoseconds for a cache line to go to another core and back; 0 on a single core. At most 0.1 s.
+double measure_round_trip();
 
 /// Only the clock, in GHz: some ten milliseconds. Cycles are time multiplied by this.
 double measure_clock();

@@ -233,6 +233,7 @@ CpuExecutor::~CpuExecutor() = default;
 const Graph& CpuExecutor::graph() const { return state_->graph; }
 Isa CpuExecutor::isa() const { return state_->isa; }
 int CpuExecutor::threads() const { return state_->pool.threads(); }
+ThreadPool& CpuExecutor::pool() { return state_->pool; }
 
 std::string_view CpuExecutor::kernel_name(NodeId id) const {
   const NodeId fused_by = state_->sharing.fused_by[index(id)];

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/thread_pool.h"
 #include "cpu/isa.h"
 #include "graph/executor.h"
 
@@ -41,6 +42,8 @@ class CpuExecutor final : public Executor {
 
   Isa isa() const;
   int threads() const;
+  /// Its threads, for whoever measures what they can do between runs.
+  ThreadPool& pool();
   /// "avx512::pointwise_f32"; for an Add that a convolution took over the convolution's, and "" for the
   /// Input.
   std::string_view kernel_name(NodeId id) const;
