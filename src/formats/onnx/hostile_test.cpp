@@ -238,7 +238,7 @@ TEST(onnx_hostile, folding_checks_its_indices) {
 }
 
 TEST(onnx_hostile, metadata_that_is_damaged_is_refused) {
-  const auto with = [](const char* key, const char* text) {
+  const auto with = [](const char* key, const std::string& text) {
     Model m(13, {1, 3, 1, 1});
     m.node("Flatten", {"x"}, "y");
     auto& entry = *m.model.add_metadata_props();
@@ -252,6 +252,9 @@ TEST(onnx_hostile, metadata_that_is_damaged_is_refused) {
   EXPECT_THAT(with("linnet.labels", R"({"a":1})"), HasSubstr("test.onnx: metadata \"linnet.labels\": "));
   EXPECT_THAT(with("linnet.preprocessing", "{}"),
               HasSubstr("test.onnx: metadata \"linnet.preprocessing\": "));
+  EXPECT_THAT(with("linnet.labels", std::string(100'000, '[')), HasSubstr("nested more than 16 deep"));
+  EXPECT_THAT(with("linnet.dialect", "klingon"),
+              HasSubstr("metadata \"linnet.dialect\": is \"klingon\", expected one of unknown"));
   EXPECT_EQ(with("author", "[[["), "") << "other people's entries are none of Linnet's business";
 }
 

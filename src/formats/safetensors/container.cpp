@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include "formats/safetensors/json.h"
+#include "formats/metadata/json.h"
 
 namespace linnet::formats {
 namespace {

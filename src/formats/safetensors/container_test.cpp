@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "formats/safetensors/json.h"
+#include "formats/metadata/json.h"
 #include "formats/safetensors/linnet_form.h"
 #include "formats/safetensors/safetensors.h"
 #include "support/data.h"
@@ -75,11 +75,8 @@ TEST(safetensors, a_header_that_is_no_object_is_refused) {
   EXPECT_THAT(complaint(R"({"a":1})", 0), HasSubstr("tensor \"a\": is 1, expected an object"));
 }
 
-TEST(safetensors, deep_wide_and_repeated_json_is_refused) {
+TEST(safetensors, a_header_nested_without_end_and_a_tensor_twice_are_refused) {
   EXPECT_THAT(complaint("{\"a\":" + std::string(1'000'000, '['), 0), HasSubstr("nested more than 16 deep"));
-  std::string wide = "{\"a\":[";
-  for (int i = 0; i < 1'200'000; ++i) wide += "0,";
-  EXPECT_THAT(complaint(wide + "0]}", 0), HasSubstr("more than 1048576 values"));
   EXPECT_THAT(complaint(R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{}})", 0),
               HasSubstr("the key \"a\" stands twice"));
 }

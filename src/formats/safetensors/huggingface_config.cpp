@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/file.h"
-#include "formats/safetensors/json.h"
+#include "formats/metadata/json.h"
 
 namespace linnet::formats {
 namespace {

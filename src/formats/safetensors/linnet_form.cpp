@@ -7,7 +7,8 @@
 
 #include <fmt/ranges.h>
 
-#include "formats/safetensors/json.h"
+#include "formats/metadata/json.h"
+#include "formats/metadata/metadata.h"
 
 namespace linnet::formats {
 namespace {
@@ -17,8 +18,6 @@ constexpr std::string_view kFormat = "linnet";
 constexpr std::string_view kSchemaKey = "linnet.schema";
 constexpr std::string_view kSchema = "1";
 constexpr std::string_view kGraphKey = "linnet.graph";
-constexpr std::string_view kLabelsKey = "linnet.labels";
-constexpr std::string_view kPreprocessingKey = "linnet.preprocessing";
 constexpr int kMaxNumber = 1 << 16;  // kernels, strides, paddings and sides: as Graph allows
 
 // ---- what both directions share: an operator's fields, each visited once
@@ -57,28 +56,6 @@ void for_each_field(Op& op, F f) {
                         [&](Pad& o) { f("padding", o.padding); }, [](auto&) {}},
              op);
 }
-
-template <class T, std::size_t N>
-struct Names {
-  std::array<std::pair<T, std::string_view>, N> entries;
-
-  std::string_view of(T value) const {
-    for (const auto& [v, name] : entries)
-      if (v == value) return name;
-    return {};
-  }
-  std::optional<T> value(std::string_view name) const {
-    for (const auto& [v, n] : entries)
-      if (n == name) return v;
-    return std::nullopt;
-  }
-};
-constexpr Names<Filter, 3> kFilters{
-    {{{Filter::kNearest, "nearest"}, {Filter::kBilinear, "bilinear"}, {Filter::kBicubic, "bicubic"}}}};
-constexpr Names<Resampler, 2> kResamplers{
-    {{{Resampler::kPillow, "pillow"}, {Resampler::kTensorflow, "tensorflow"}}}};
-constexpr Names<CropRounding, 2> kCropRoundings{
-    {{{CropRounding::kDown, "down"}, {CropRounding::kToEven, "to_even"}}}};
 
 // ---- out
 
@@ -121,33 +98,13 @@ Json graph_to_json(const Graph& graph, std::vector<NamedConstant>& tensors) {
           {"nodes", std::move(nodes)}};
 }
 
-Result<Json> preprocessing_to_json(const Preprocessing& p) {
-  for (const double value :
-       {p.central_fraction.value_or(1.0), p.rescale, double{p.mean[0]}, double{p.mean[1]}, double{p.mean[2]},
-        double{p.deviation[0]}, double{p.deviation[1]}, double{p.deviation[2]}})
-    if (!std::isfinite(value)) return fail("preprocessing holds {}, which a file cannot say", value);
-  Json json = Json::object();
-  if (p.central_fraction) json["central_fraction"] = *p.central_fraction;
-  if (p.shortest_edge) json["shortest_edge"] = *p.shortest_edge;
-  json["resize_to_input"] = p.resize_to_input;
-  json["filter"] = kFilters.of(p.filter);
-  json["resampler"] = kResamplers.of(p.resampler);
-  json["crop_rounding"] = kCropRoundings.of(p.crop_rounding);
-  json["rescale"] = p.rescale;
-  json["mean"] = p.mean;
-  json["deviation"] = p.deviation;
-  return json;
-}
-
 // ---- in
 
-/// An enumerator by the name that to_string() gives it; `last` is the enumeration's last.
-template <class Enum>
-Result<Enum> named(const Json& value, Enum last) {
+Result<Activation> activation_named(const Json& value) {
   std::vector<std::string_view> names;
-  for (int i = 0; i <= static_cast<int>(last); ++i) {
-    names.push_back(to_string(static_cast<Enum>(i)));
-    if (value == names.back()) return static_cast<Enum>(i);
+  for (int i = 0; i <= static_cast<int>(Activation::kHardSigmoid); ++i) {
+    names.push_back(to_string(static_cast<Activation>(i)));
+    if (value == names.back()) return static_cast<Activation>(i);
   }
   return fail("is {}, expected one of {}", shown(value), fmt::join(names, ", "));
 }
@@ -165,14 +122,6 @@ Result<std::array<int, N>> integers(const Json& value) {
   return numbers;
 }
 
-/// A number that a float32 can hold. Nothing but such a number was written.
-Result<float> real(const Json& value) {
-  const double number = value.is_number() ? value.get<double>() : std::nan("");
-  if (!(std::abs(number) <= static_cast<double>(std::numeric_limits<float>::max())))
-    return fail("is {}, expected a number", shown(value));
-  return static_cast<float>(number);
-}
-
 /// Fills an operator's fields from a node's JSON and remembers the first complaint.
 class ReadField {
  public:
@@ -181,14 +130,14 @@ class ReadField {
   void operator()(const char* key, Activation& a) {
     const Json* value = find(json_, key);
     if (!value) return;
-    if (const auto read = named(*value, Activation::kHardSigmoid))
+    if (const auto read = activation_named(*value))
       a = *read;
     else
       note(key, std::unexpected(read.error()));
   }
   void operator()(const char* key, float& number) {
     if (const Json* value = required(key)) {
-      if (const auto read = real(*value))
+      if (const auto read = to_float(*value))
         number = *read;
       else
         note(key, std::unexpected(read.error()));
@@ -334,23 +283,14 @@ Result<Node> read_node(const Json& json, const Graph& graph, const Ids& ids, Wei
   return node;
 }
 
-template <class T, std::size_t N>
-Result<T> read_enum(const Json& json, const char* key, const Names<T, N>& names, T otherwise) {
-  LINNET_TRY(const std::string name, string_or(json, key, names.of(otherwise)));
-  const auto value = names.value(name);
-  if (!value) return fail("\"{}\" is \"{}\", which this version of Linnet does not know", key, name);
-  return *value;
-}
-
 Result<Graph> read_graph(const Json& json, const TensorMap& tensors) {
   Graph graph;
   Weights weights(tensors);
   LINNET_TRY(graph.name, string_or(json, "name", ""));
-  if (const Json* name = find(json, "dialect")) {
-    const auto dialect = named(*name, Dialect::kTensorflow);
-    if (!dialect) return fail("\"dialect\" {}", dialect.error().message);
-    graph.dialect = *dialect;
-  }
+  LINNET_TRY(const std::string dialect_name, string_or(json, "dialect", to_string(Dialect::kUnknown)));
+  const auto dialect = dialect_named(dialect_name);
+  if (!dialect) return fail("\"dialect\" {}", dialect.error().message);
+  graph.dialect = *dialect;
   const Json* nodes = find(json, "nodes");
   if (!nodes || !nodes->is_array()) return fail("\"nodes\" is missing");
   Ids ids;
@@ -372,63 +312,14 @@ Result<Graph> read_graph(const Json& json, const TensorMap& tensors) {
   return graph;
 }
 
-Result<std::array<float, 3>> read_triple(const Json& json, const char* key) {
-  const Json* value = find(json, key);
-  if (!value || !value->is_array() || value->size() != 3) return fail("\"{}\" must be three numbers", key);
-  std::array<float, 3> triple{};
-  for (std::size_t i = 0; i < 3; ++i) {
-    const auto number = real((*value)[i]);
-    if (!number) return fail("\"{}\" {}", key, number.error().message);
-    triple[i] = *number;
-  }
-  return triple;
-}
-
-Result<Preprocessing> read_preprocessing(const Json& json) {
-  Preprocessing p;
-  if (find(json, "central_fraction")) {
-    LINNET_TRY(p.central_fraction, number_or(json, "central_fraction", 1.0));
-    if (!(*p.central_fraction > 0 && *p.central_fraction <= 1))
-      return fail("\"central_fraction\" must be in (0, 1]");
-  }
-  if (find(json, "shortest_edge")) {
-    LINNET_TRY(p.shortest_edge, integer_or(json, "shortest_edge", 1, 1, kMaxNumber));
-  }
-  LINNET_TRY(p.resize_to_input, bool_or(json, "resize_to_input", false));
-  if (p.resize_to_input && p.shortest_edge)
-    return fail("\"shortest_edge\" and \"resize_to_input\" exclude each other");
-  LINNET_TRY(p.filter, read_enum(json, "filter", kFilters, p.filter));
-  LINNET_TRY(p.resampler, read_enum(json, "resampler", kResamplers, p.resampler));
-  LINNET_TRY(p.crop_rounding, read_enum(json, "crop_rounding", kCropRoundings, p.crop_rounding));
-  if (!find(json, "rescale")) return fail("\"rescale\" is missing");
-  LINNET_TRY(p.rescale, number_or(json, "rescale", 1.0));
-  LINNET_TRY(p.mean, read_triple(json, "mean"));
-  LINNET_TRY(p.deviation, read_triple(json, "deviation"));
-  for (const float d : p.deviation)
-    if (d == 0.0f) return fail("\"deviation\" holds a zero");
-  return p;
-}
-
-Result<std::vector<std::string>> read_labels(const Json& json) {
-  if (!json.is_array()) return fail("is {}, expected a list of strings", shown(json));
-  std::vector<std::string> labels;
-  for (const Json& label : json) {
-    if (!label.is_string()) return fail("holds {}, expected strings", shown(label));
-    labels.push_back(label.get<std::string>());
-  }
-  return labels;
-}
-
-/// Parses metadata `key` and hands the JSON to `read`; the error names the key.
+/// Hands the metadata `key` to `read`, where there is one; the error names the key.
 template <class Read>
-auto read_metadata(const SafetensorsFile& file, std::string_view key, Read read) -> decltype(read(Json())) {
+Result<void> read_entry(const SafetensorsFile& file, std::string_view key, Read read) {
   const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) return fail("the metadata \"{}\" is missing", key);
-  const auto json = parse_json(found->second);
-  if (!json) return fail("the metadata \"{}\" {}", key, json.error().message);
-  auto result = read(*json);
-  if (!result) return fail("{}: {}", key, result.error().message);
-  return result;
+  if (found == file.metadata.end()) return {};
+  const Result<void> result = read(found->second);
+  if (!result) return fail("the metadata \"{}\": {}", key, result.error().message);
+  return {};
 }
 
 Result<Graph> read_all(const SafetensorsFile& file) {
@@ -438,14 +329,21 @@ Result<Graph> read_all(const SafetensorsFile& file) {
         "is in schema \"{}\" of Linnet's form; this version reads \"{}\": a newer Linnet wrote it, or it is "
         "damaged",
         schema == file.metadata.end() ? "" : schema->second, kSchema);
-  LINNET_TRY(Graph graph,
-             read_metadata(file, kGraphKey, [&](const Json& j) { return read_graph(j, file.tensors); }));
-  if (file.metadata.contains(kLabelsKey)) {
-    LINNET_TRY(graph.labels, read_metadata(file, kLabelsKey, read_labels));
-  }
-  if (file.metadata.contains(kPreprocessingKey)) {
-    LINNET_TRY(graph.preprocessing, read_metadata(file, kPreprocessingKey, read_preprocessing));
-  }
+  if (!file.metadata.contains(kGraphKey)) return fail("the metadata \"{}\" is missing", kGraphKey);
+  Graph graph;
+  LINNET_CHECK(read_entry(file, kGraphKey, [&](std::string_view text) -> Result<void> {
+    LINNET_TRY(const Json json, parse_json(text));
+    LINNET_TRY(graph, read_graph(json, file.tensors));
+    return {};
+  }));
+  LINNET_CHECK(read_entry(file, kLabelsKey, [&](std::string_view text) -> Result<void> {
+    LINNET_TRY(graph.labels, labels_from_json(text));
+    return {};
+  }));
+  LINNET_CHECK(read_entry(file, kPreprocessingKey, [&](std::string_view text) -> Result<void> {
+    LINNET_TRY(graph.preprocessing, preprocessing_from_json(text));
+    return {};
+  }));
   LINNET_CHECK(validate(graph));
   return graph;
 }
@@ -466,19 +364,15 @@ Result<Graph> graph_from_linnet_form(const SafetensorsFile& file, std::string_vi
 Result<LinnetForm> linnet_form(const Graph& graph) {
   LINNET_CHECK(validate(graph));
   LinnetForm form;
+  form.metadata.emplace(kFormatKey, kFormat);
+  form.metadata.emplace(kSchemaKey, kSchema);
   try {
-    form.metadata.emplace(kFormatKey, kFormat);
-    form.metadata.emplace(kSchemaKey, kSchema);
     form.metadata.emplace(kGraphKey, graph_to_json(graph, form.tensors).dump());
-    if (!graph.labels.empty()) form.metadata.emplace(kLabelsKey, Json(graph.labels).dump());
   } catch (const Json::exception&) {
-    return fail("{}: a node's name or a label is not UTF-8; rename it before writing", graph.name);
+    return fail("{}: the name of a node or of the graph is not UTF-8; rename it before writing", graph.name);
   }
-  if (graph.preprocessing) {
-    const auto json = preprocessing_to_json(*graph.preprocessing);
-    if (!json) return fail("{}: {}", graph.name, json.error().message);
-    form.metadata.emplace(kPreprocessingKey, json->dump());
-  }
+  LINNET_TRY(auto entries, metadata_entries(graph));
+  form.metadata.merge(entries);
   return form;
 }
 

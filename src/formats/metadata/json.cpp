@@ -1,6 +1,7 @@
-#include "formats/safetensors/json.h"
+#include "formats/metadata/json.h"
 
 #include <cmath>
+#include <limits>
 #include <unordered_set>
 #include <vector>
 
@@ -150,6 +151,13 @@ Result<std::string> string_or(const Json& json, std::string_view key, std::strin
   if (!value || value->is_null()) return std::string(otherwise);
   if (!value->is_string()) return fail("\"{}\" is {}, expected a string", key, shown(*value));
   return value->get<std::string>();
+}
+
+Result<float> to_float(const Json& value) {
+  const double number = value.is_number() ? value.get<double>() : std::nan("");
+  if (!(std::abs(number) <= static_cast<double>(std::numeric_limits<float>::max())))
+    return fail("is {}, expected a number", shown(value));
+  return static_cast<float>(number);
 }
 
 }  // namespace linnet::formats

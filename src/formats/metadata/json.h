@@ -1,5 +1,5 @@
 // JSON out of files that nobody vouches for: bounded in depth and number of values, no key twice, no
-// exception. Private to this room.
+// exception. For the sources of the rooms that read JSON: whoever includes it links nlohmann/json.
 #pragma once
 
 #include <string_view>
@@ -29,6 +29,9 @@ Result<int> integer_or(const Json& json, std::string_view key, int otherwise, in
 Result<double> number_or(const Json& json, std::string_view key, double otherwise);
 Result<bool> bool_or(const Json& json, std::string_view key, bool otherwise);
 Result<std::string> string_or(const Json& json, std::string_view key, std::string_view otherwise);
+
+/// A number that a float32 can hold; an infinity is none. The error shows `value` and names no key.
+Result<float> to_float(const Json& value);
 
 /// A value as an error message shows it: its JSON text, cut short.
 std::string shown(const Json& json);
