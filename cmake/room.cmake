@@ -6,14 +6,15 @@
 #     LIBRARIES protobuf::libprotobuf     # third-party libraries, private to the room
 #     TESTS reader_test.cpp               # unit tests, which stand beside their source
 #     TEST_USES reference                 # rooms that only the tests include
-#     TEST_LIBRARIES …)                   # third-party libraries that only the tests use
+#     TEST_LIBRARIES …                    # third-party libraries that only the tests use
+#     TEST_THREADS)                       # the tests run under the thread sanitizer as well
 #
 # gives the library linnet_formats_onnx (alias linnet::formats_onnx) and the test program formats_onnx_test. Its headers
 # are included as "formats/onnx/reader.h". The include directory holds nothing but a link to this one folder, so a
 # room that is not named in USES cannot be included by accident: the compiler does not find it.
 
 function(linnet_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;USES;LIBRARIES;TESTS;TEST_USES;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "TEST_THREADS" "" "SOURCES;USES;LIBRARIES;TESTS;TEST_USES;TEST_LIBRARIES" ${ARGN})
   string(REPLACE "/" "_" id ${name})
   set(include_dir ${CMAKE_BINARY_DIR}/rooms/${id})
   cmake_path(GET name PARENT_PATH parent)
@@ -40,7 +41,11 @@ function(linnet_room name)
 
   if(LINNET_TESTS AND ARG_TESTS)
     linnet_room_targets(test_uses ${ARG_TEST_USES})
-    linnet_test(${id}_test SOURCES ${ARG_TESTS} LIBRARIES ${target} ${test_uses} ${ARG_TEST_LIBRARIES})
+    set(threads)
+    if(ARG_TEST_THREADS)
+      set(threads THREADS)
+    endif()
+    linnet_test(${id}_test SOURCES ${ARG_TESTS} LIBRARIES ${target} ${test_uses} ${ARG_TEST_LIBRARIES} ${threads})
   endif()
 endfunction()
 

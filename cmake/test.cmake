@@ -1,15 +1,26 @@
 # Tests and fuzzers.
 
-# linnet_test(name SOURCES … LIBRARIES … [TIMEOUT seconds] [LONG])
-# One GoogleTest program whose cases become CTest tests, each with a bound on its time. LONG cases run in `./check --long` only.
+# What runs under the thread sanitizer, which is too slow to build and run everything with.
+add_custom_target(threads_tests)
+
+# linnet_test(name SOURCES … LIBRARIES … [TIMEOUT seconds] [LONG] [THREADS])
+# One GoogleTest program whose cases become CTest tests, each with a bound on its time. LONG cases run in `./check --long` only;
+# THREADS cases, whose threads share memory, run under the thread sanitizer as well.
 function(linnet_test name)
-  cmake_parse_arguments(ARG "LONG" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "LONG;THREADS" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
   set(labels "")
   if(ARG_LONG)
-    set(labels LABELS long)
+    list(APPEND labels long)
+  endif()
+  if(ARG_THREADS)
+    list(APPEND labels threads)
+    add_dependencies(threads_tests ${name})
+  endif()
+  if(labels)
+    list(PREPEND labels LABELS)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>) # what is tested is optimised; the test compiles sooner
