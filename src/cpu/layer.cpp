@@ -232,11 +232,12 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
 
  private:
   static const Kernel<DepthwiseF32>& choose(const Window& window, const Kernels& kernels) {
-    if (window.kernel_h > kDepthwiseMaxHeight) return kernels.depthwise_any;
-    if (window.kernel_w == 3 && window.stride_w == 1) return kernels.depthwise3_stride1;
-    if (window.kernel_w == 3 && window.stride_w == 2) return kernels.depthwise3_stride2;
-    if (window.kernel_w == 5 && window.stride_w == 1) return kernels.depthwise5_stride1;
-    if (window.kernel_w == 5 && window.stride_w == 2) return kernels.depthwise5_stride2;
+    const int kernel = window.kernel_h == window.kernel_w ? window.kernel_w : 0;
+    const int stride = window.stride_h == window.stride_w ? window.stride_w : 0;
+    if (kernel == 3 && stride == 1) return kernels.depthwise3_stride1;
+    if (kernel == 3 && stride == 2) return kernels.depthwise3_stride2;
+    if (kernel == 5 && stride == 1) return kernels.depthwise5_stride1;
+    if (kernel == 5 && stride == 2) return kernels.depthwise5_stride2;
     return kernels.depthwise_any;
   }
 

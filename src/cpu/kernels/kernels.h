@@ -27,9 +27,9 @@ struct Kernels {
   Kernel<ConvolutionF32> pointwise;
   Kernel<ConvolutionF32> convolution;
   Kernel<ConvolutionF32> linear;
-  Kernel<DepthwiseF32> depthwise3_stride1;  ///< windows three columns wide
+  Kernel<DepthwiseF32> depthwise3_stride1;  ///< windows of 3 x 3
   Kernel<DepthwiseF32> depthwise3_stride2;
-  Kernel<DepthwiseF32> depthwise5_stride1;  ///< windows five columns wide
+  Kernel<DepthwiseF32> depthwise5_stride1;  ///< windows of 5 x 5
   Kernel<DepthwiseF32> depthwise5_stride2;
   Kernel<DepthwiseF32> depthwise_any;
   Kernel<AddF32> add;

@@ -1,7 +1,8 @@
 // The one body of depthwise_f32, over any vector type. Internal linkage: see finish_body.h.
 //
-// A tile is a few neighbouring output pixels of one row by one vector of channels. For each of its R input
-// rows the S weights are loaded once, and every input value once for all the outputs that it reaches.
+// A tile is a few neighbouring output pixels of a few neighbouring rows by one vector of channels. Inputs
+// come from the L2 cache, whose bandwidth is what limits a depthwise layer: each input value is loaded once
+// for all the outputs of the tile that it reaches.
 #pragma once
 
 #include "cpu/kernels/depthwise/depthwise_f32.h"
@@ -23,91 +24,148 @@ struct Lanes {
   }
 };
 
-/// One output row: the input rows that its window meets, and where it goes.
-struct DepthwiseRow {
-  const float* x[kDepthwiseMaxHeight];  ///< tap r's row; only [r_begin, r_end) lie in the image
-  int r_begin;
-  int r_end;
-  float* y;
+/// The most rows and pixels of a tile whose accumulators, weights in use and one input value fit the
+/// registers. Rows that share few of their inputs, or have many weights, are not worth the code.
+template <class V>
+constexpr int max_depthwise_rows(int kernel, int stride) {
+  if (kernel != 3 || stride != 1) return 1;
+  return V::kRegisters == 32 ? 4 : 2;
+}
+template <class V>
+constexpr int max_depthwise_pixels(int kernel, int stride) {
+  return max_depthwise_rows<V>(kernel, stride) == 1 ? 7 : 4;
+}
+
+/// Where a tile's rows are.
+template <int kInputRows>
+struct DepthwiseRows {
+  const float* x[kInputRows];  ///< nullptr: outside the image
+  bool clip;                   ///< one of them is
+  float* y;                    ///< the first output row
 };
 
-/// Output pixels [wo, wo + kPixels) of a row, channels at `channel`. kKernelW, kStrideW: the window's. kClip:
-/// some columns of the tile's input lie outside the image.
-template <class V, int kKernelW, int kStrideW, int kPixels, bool kClip, bool kPartial>
-void depthwise_tile(const DepthwiseF32& a, const DepthwiseRow& row, int wo, int channel,
-                    Lanes<V, kPartial> lanes) {
-  V acc[kPixels][1];
-  const V bias = a.bias ? lanes.load(a.bias + channel) : V::zero();
-#pragma GCC unroll 16
-  for (int i = 0; i < kPixels; ++i) acc[i][0] = bias;
+template <int kKernel, int kStride, int kRows>
+using DepthwiseTileRows = DepthwiseRows<(kRows - 1) * kStride + kKernel>;
 
-  const int left = wo * kStrideW - a.pad_left;
-  const std::ptrdiff_t pixel = a.c;
-  for (int r = row.r_begin; r < row.r_end; ++r) {
-    V weight[kKernelW];
-    const float* w = a.weight + static_cast<std::ptrdiff_t>(r) * kKernelW * pixel + channel;
-#pragma GCC unroll 8
-    for (int s = 0; s < kKernelW; ++s) weight[s] = lanes.load(w + s * pixel);
-    const float* x = row.x[r] + left * pixel + channel;
+/// kRows output rows from rows.y on, output pixels [wo, wo + kPixels), channels at `channel`. kClip: some of
+/// the tile's input lies outside the image.
+template <class V, int kKernel, int kStride, int kRows, int kPixels, bool kClip, bool kPartial>
+void depthwise_tile(const DepthwiseF32& a, const DepthwiseTileRows<kKernel, kStride, kRows>& rows, int wo,
+                    int channel, Lanes<V, kPartial> lanes) {
+  V acc[kRows * kPixels][1];
+  const V bias = a.bias ? lanes.load(a.bias + channel) : V::zero();
 #pragma GCC unroll 32
-    for (int column = 0; column < (kPixels - 1) * kStrideW + kKernelW; ++column) {
+  for (int i = 0; i < kRows * kPixels; ++i) acc[i][0] = bias;
+
+  const std::ptrdiff_t pixel = a.c;
+  const float* const w = a.weight + channel;
+  // All weights stay in registers, or those that one input row meets.
+  constexpr bool kResident = kKernel * kKernel + kRows * kPixels + 1 <= V::kRegisters;
+  V weight[kKernel][kKernel];
+  if constexpr (kResident) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kKernel; ++r)
+#pragma GCC unroll 8
+      for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load(w + (r * kKernel + s) * pixel);
+  }
+  const int left = wo * kStride - a.pad_left;
+#pragma GCC unroll 16
+  for (int row = 0; row < (kRows - 1) * kStride + kKernel; ++row) {
+    if (kClip && !rows.x[row]) continue;
+    if constexpr (!kResident) {
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+        const int r = row - i * kStride;
+        if (r < 0 || r >= kKernel) continue;
+#pragma GCC unroll 8
+        for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load(w + (r * kKernel + s) * pixel);
+      }
+    }
+    const float* x = rows.x[row] + left * pixel + channel;
+#pragma GCC unroll 32
+    for (int column = 0; column < (kPixels - 1) * kStride + kKernel; ++column) {
       if (kClip && (left + column < 0 || left + column >= a.w)) continue;
       const V value = lanes.load(x + column * pixel);
-#pragma GCC unroll 16
-      for (int i = 0; i < kPixels; ++i) {
-        const int s = column - i * kStrideW;
-        if (s >= 0 && s < kKernelW) acc[i][0] = fma(value, weight[s], acc[i][0]);
-      }
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
+        for (int j = 0; j < kPixels; ++j) {
+          const int r = row - i * kStride;
+          const int s = column - j * kStride;
+          if (r < 0 || r >= kKernel || s < 0 || s >= kKernel) continue;
+          acc[i * kPixels + j][0] = fma(value, weight[r][s], acc[i * kPixels + j][0]);
+        }
     }
   }
   apply_finish(a.finish, acc);
-  float* y = row.y + wo * pixel + channel;
-#pragma GCC unroll 16
-  for (int i = 0; i < kPixels; ++i) lanes.store(acc[i][0], y + i * pixel);
+  float* y = rows.y + wo * pixel + channel;
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+    for (int j = 0; j < kPixels; ++j) lanes.store(acc[i * kPixels + j][0], y + j * pixel);
+    y += a.wo * pixel;
+  }
 }
 
-/// All channels of output pixels [wo, wo + kPixels).
-template <class V, int kKernelW, int kStrideW, int kPixels, bool kClip>
-void depthwise_pixels(const DepthwiseF32& a, const DepthwiseRow& row, int wo) {
+/// All channels of a tile.
+template <class V, int kKernel, int kStride, int kRows, int kPixels, bool kClip>
+void depthwise_channels(const DepthwiseF32& a, const DepthwiseTileRows<kKernel, kStride, kRows>& rows,
+                        int wo) {
   int channel = 0;
   for (; channel + V::kWidth <= a.c; channel += V::kWidth)
-    depthwise_tile<V, kKernelW, kStrideW, kPixels, kClip, false>(a, row, wo, channel, {V::kWidth});
+    depthwise_tile<V, kKernel, kStride, kRows, kPixels, kClip, false>(a, rows, wo, channel, {V::kWidth});
   if (channel < a.c)
-    depthwise_tile<V, kKernelW, kStrideW, kPixels, kClip, true>(a, row, wo, channel, {a.c - channel});
+    depthwise_tile<V, kKernel, kStride, kRows, kPixels, kClip, true>(a, rows, wo, channel, {a.c - channel});
 }
 
 /// Exactly `pixels` output pixels, 1 <= pixels <= kPixels.
-template <class V, int kKernelW, int kStrideW, int kPixels>
-void depthwise_run(const DepthwiseF32& a, const DepthwiseRow& row, int wo, int pixels) {
+template <class V, int kKernel, int kStride, int kRows, int kPixels>
+void depthwise_pixels(const DepthwiseF32& a, const DepthwiseTileRows<kKernel, kStride, kRows>& rows, int wo,
+                      int pixels) {
   if constexpr (kPixels > 1) {
-    if (pixels < kPixels) return depthwise_run<V, kKernelW, kStrideW, kPixels - 1>(a, row, wo, pixels);
+    if (pixels < kPixels)
+      return depthwise_pixels<V, kKernel, kStride, kRows, kPixels - 1>(a, rows, wo, pixels);
   }
-  const int left = wo * kStrideW - a.pad_left;
-  if (left < 0 || left + (kPixels - 1) * kStrideW + kKernelW > a.w)
-    depthwise_pixels<V, kKernelW, kStrideW, kPixels, true>(a, row, wo);
+  const int left = wo * kStride - a.pad_left;
+  if (rows.clip || left < 0 || left + (kPixels - 1) * kStride + kKernel > a.w)
+    depthwise_channels<V, kKernel, kStride, kRows, kPixels, true>(a, rows, wo);
   else
-    depthwise_pixels<V, kKernelW, kStrideW, kPixels, false>(a, row, wo);
+    depthwise_channels<V, kKernel, kStride, kRows, kPixels, false>(a, rows, wo);
 }
 
-/// Windows kKernelW wide that slide by kStrideW, at most kDepthwiseMaxHeight high.
-template <class V, int kKernelW, int kStrideW>
+/// Exactly `count` output rows from ho on, 1 <= count <= kRows.
+template <class V, int kKernel, int kStride, int kRows>
+void depthwise_rows(const DepthwiseF32& a, int ho, int count) {
+  if constexpr (kRows > 1) {
+    if (count < kRows) return depthwise_rows<V, kKernel, kStride, kRows - 1>(a, ho, count);
+  }
+  DepthwiseTileRows<kKernel, kStride, kRows> rows;
+  rows.clip = false;
+  for (int row = 0; row < (kRows - 1) * kStride + kKernel; ++row) {
+    const int h = ho * kStride - a.pad_top + row;
+    const bool inside = h >= 0 && h < a.h;
+    rows.x[row] = inside ? a.x + static_cast<std::ptrdiff_t>(h % a.ring) * a.w * a.c : nullptr;
+    rows.clip = rows.clip || !inside;
+  }
+  rows.y = a.y + static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo * a.c;
+  constexpr int kPixels = max_depthwise_pixels<V>(kKernel, kStride);
+  int wo = 0;
+  for (int tiles = (a.wo + kPixels - 1) / kPixels; tiles > 0; --tiles) {
+    const int pixels = (a.wo - wo + tiles - 1) / tiles;
+    depthwise_pixels<V, kKernel, kStride, kRows, kPixels>(a, rows, wo, pixels);
+    wo += pixels;
+  }
+}
+
+/// Square windows of kKernel that slide by kStride both ways.
+template <class V, int kKernel, int kStride>
 void depthwise_fixed_f32(const DepthwiseF32& a) {
-  // Accumulators, a row of weights and one input value fit 16 registers; more pixels would not load less.
-  constexpr int kPixels = 7;
-  for (int ho = a.row_begin; ho < a.row_end; ++ho) {
-    const int top = ho * a.stride_h - a.pad_top;
-    DepthwiseRow row;
-    row.r_begin = top < 0 ? -top : 0;
-    row.r_end = top + a.kernel_h > a.h ? a.h - top : a.kernel_h;
-    for (int r = row.r_begin; r < row.r_end; ++r)
-      row.x[r] = a.x + static_cast<std::ptrdiff_t>((top + r) % a.ring) * a.w * a.c;
-    row.y = a.y + static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo * a.c;
-    int wo = 0;
-    for (int tiles = (a.wo + kPixels - 1) / kPixels; tiles > 0; --tiles) {
-      const int pixels = (a.wo - wo + tiles - 1) / tiles;
-      depthwise_run<V, kKernelW, kStrideW, kPixels>(a, row, wo, pixels);
-      wo += pixels;
-    }
+  constexpr int kRows = max_depthwise_rows<V>(kKernel, kStride);
+  int ho = a.row_begin;
+  for (int tiles = (a.row_end - ho + kRows - 1) / kRows; tiles > 0; --tiles) {
+    const int count = (a.row_end - ho + tiles - 1) / tiles;
+    depthwise_rows<V, kKernel, kStride, kRows>(a, ho, count);
+    ho += count;
   }
 }
 

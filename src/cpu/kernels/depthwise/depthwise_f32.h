@@ -7,9 +7,6 @@
 
 namespace linnet::cpu {
 
-/// The highest window of the kernels for fixed widths; depthwise_any takes any.
-inline constexpr int kDepthwiseMaxHeight = 8;
-
 /// Computes output rows [row_begin, row_end). Taps outside the image are left out, so padding may be
 /// anything, on any side. Every output is one chain of multiply-adds in the order bias, r, s, wherever its
 /// tile begins.
