@@ -62,7 +62,14 @@ std::vector<Segment> find_segments(const Graph& graph, std::int64_t least_bytes)
     const NodeId behind = reader[static_cast<std::size_t>(id)];
     if (behind != Segment::kAbsent && read_once(id)) {
       const auto* op = std::get_if<Convolution>(&graph[behind].op);
-      if (op && is_pointwise(*op)) {
+      // A chain of depthwise and pointwise layers: each pointwise one goes with the larger of its two sides.
+      const NodeId next = reader[static_cast<std::size_t>(behind)];
+      const std::int64_t between = graph[behind].shape.size();
+      const bool left_to_next = next != Segment::kAbsent && read_once(behind) &&
+                                std::holds_alternative<Depthwise>(graph[next].op) &&
+                                between > graph[id].shape.size() &&
+                                between * static_cast<std::int64_t>(sizeof(float)) > least_bytes;
+      if (op && is_pointwise(*op) && !left_to_next) {
         s.behind = behind;
         values += graph[id].shape.size();
       }
