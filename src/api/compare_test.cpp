@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/random.h"
 #include "graph/families/family.h"
 #include "graph/passes/passes.h"
 #include "reference/interpreter.h"
+#include "support/graph.h"
 
 namespace linnet {
 namespace {
@@ -17,16 +17,14 @@ Graph network() {
   return canonical(build(parse_family("mobilenet_v2:width=0.1,resolution=32,classes=10").value()).value());
 }
 
-std::vector<AlignedVector<float>> noise(const Graph& graph) {
-  Random random(7);
-  AlignedVector<float> picture(static_cast<std::size_t>(graph.input_shape().size()));
-  for (float& value : picture) value = random.uniform(-1, 1);
-  return {picture};
+std::vector<AlignedVector<float>> pictures(const Graph& graph) {
+  const std::vector<float> values = linnet::testing::noise(graph.input_shape(), 7);
+  return {AlignedVector<float>(values.begin(), values.end())};
 }
 
 TEST(compare, a_model_does_not_part_from_itself) {
   Interpreter a(network()), b(network());
-  const auto result = compare(a, b, noise(a.graph()), 0);
+  const auto result = compare(a, b, pictures(a.graph()), 0);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_FALSE(result->first_difference);
   EXPECT_EQ(std::ssize(result->layers), a.graph().size() - 1);
@@ -45,7 +43,7 @@ TEST(compare, one_changed_weight_is_found_in_its_layer) {
   values[3] += 1.0f;
   convolution.weight = Constant(convolution.weight.dims(), std::move(values));
   Interpreter a(original), b(changed);
-  const auto result = compare(a, b, noise(original), 1e-6);
+  const auto result = compare(a, b, pictures(original), 1e-6);
   ASSERT_TRUE(result);
   ASSERT_TRUE(result->first_difference);
   EXPECT_EQ(result->layers[*result->first_difference].name, original[id].name);
@@ -56,7 +54,7 @@ TEST(compare, layers_of_other_names_are_matched_by_position) {
   Graph renamed = network();
   for (Node& node : renamed.nodes) node.name = "x" + node.name;
   Interpreter a(network()), b(renamed);
-  const auto result = compare(a, b, noise(a.graph()), 0);
+  const auto result = compare(a, b, pictures(a.graph()), 0);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(std::ssize(result->layers), a.graph().size() - 1);
   EXPECT_FALSE(result->first_difference);
@@ -66,11 +64,11 @@ TEST(compare, models_with_nothing_in_common_are_refused) {
   Interpreter a(network());
   Interpreter small(
       canonical(build(parse_family("mobilenet_v2:width=0.1,resolution=64,classes=10").value()).value()));
-  EXPECT_THAT(compare(a, small, noise(a.graph()), 0).error().message,
+  EXPECT_THAT(compare(a, small, pictures(a.graph()), 0).error().message,
               ::testing::HasSubstr("different pictures"));
   Interpreter other(canonical(
       build(parse_family("mobilenet_v4_conv_small:width=0.25,resolution=32,classes=10").value()).value()));
-  EXPECT_THAT(compare(a, other, noise(a.graph()), 0).error().message,
+  EXPECT_THAT(compare(a, other, pictures(a.graph()), 0).error().message,
               ::testing::HasSubstr("no layer in common"));
 }
 

@@ -6,27 +6,26 @@
 #include <gtest/gtest.h>
 
 #include "graph/builder.h"
+#include "support/graph.h"
 
 namespace linnet::reference {
 namespace {
 
-using testing::ElementsAre;
-using testing::FloatEq;
+using ::testing::ElementsAre;
+using ::testing::FloatEq;
 
-std::vector<float> run(const Graph& graph, std::vector<float> image) {
-  std::vector<float> scores(static_cast<std::size_t>(graph.output_shape().size()));
-  const auto ran = Interpreter(graph).run(1, image, scores);
-  EXPECT_TRUE(ran) << (ran ? "" : ran.error().message);
-  return scores;
+std::vector<float> run(const Graph& graph, const std::vector<float>& image) {
+  Interpreter interpreter(graph);
+  return linnet::testing::scores_of(interpreter, image);
 }
 
 /// A graph of one operator.
-std::vector<float> run_op(Shape input, Op op, std::vector<float> image) {
+std::vector<float> run_op(Shape input, Op op, const std::vector<float>& image) {
   GraphBuilder b("one", input);
   const NodeId y = b.add("y", std::move(op), {b.input()});
   const auto graph = std::move(b).finish(y);
   EXPECT_TRUE(graph) << (graph ? "" : graph.error().message);
-  return graph ? run(*graph, std::move(image)) : std::vector<float>{};
+  return graph ? run(*graph, image) : std::vector<float>{};
 }
 
 TEST(interpreter, a_convolution_sums_over_its_window_and_channels) {

@@ -12,11 +12,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "graph/executor.h"
+#include "support/graph.h"
 
 namespace linnet::oracles {
 
 using Values = std::vector<float>;
+using linnet::testing::scores_of;
 
 inline void write_values(const std::filesystem::path& path, const Values& values) {
   std::ofstream(path, std::ios::binary)
@@ -47,14 +48,6 @@ inline Values to_chw(const Values& images, const Shape& shape) {
 /// Images of this shape from CHW to HWC.
 inline Values to_hwc(const Values& images, const Shape& shape) {
   return to_chw(images, {shape.c, 1, static_cast<int>(shape.pixels())});
-}
-
-inline Values scores_of(Executor& executor, const Values& images) {
-  const auto n = images.size() / static_cast<std::size_t>(executor.graph().input_shape().size());
-  Values scores(n * static_cast<std::size_t>(executor.graph().output_shape().size()));
-  const auto ran = executor.run(static_cast<int>(n), images, scores);
-  EXPECT_TRUE(ran) << (ran ? "" : ran.error().message);
-  return scores;
 }
 
 /// The two differ by at most `tolerance` of the largest score; prints by how much.

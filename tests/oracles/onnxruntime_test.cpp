@@ -1,7 +1,6 @@
 // Linnet against ONNX Runtime: what Linnet exports, and what others exported.
 #include <cstdlib>
 
-#include "base/random.h"
 #include "comparison.h"
 #include "cpu/executor.h"
 #include "formats/onnx/reader.h"
@@ -58,13 +57,6 @@ Values cpu_scores(const Graph& graph, const Values& images) {
   return executor ? scores_of(**executor, images) : Values{};
 }
 
-Values noise(const Shape& shape, std::size_t images, std::uint64_t seed) {
-  Values values(static_cast<std::size_t>(shape.size()) * images);
-  Random random(seed);
-  for (float& v : values) v = random.uniform(-2, 2);
-  return values;
-}
-
 class Exported : public ::testing::TestWithParam<const char*> {
  protected:
   /// Exports the family at this resolution and hands the graph, images and ONNX Runtime's scores to `check`.
@@ -77,7 +69,7 @@ class Exported : public ::testing::TestWithParam<const char*> {
     const testing::ScratchFolder folder;
     const auto model = folder.path() / "model.onnx";
     ASSERT_TRUE(formats::write_onnx(graph, model));
-    const Values images = noise(graph.input_shape(), 2, 11);
+    const Values images = linnet::testing::noise(graph.input_shape(), 11, 2, 2);
     check(graph, images, onnxruntime_scores(model, to_chw(images, graph.input_shape())));
   }
 };
@@ -112,7 +104,7 @@ TEST(onnxruntime, a_model_from_tf2onnx_gives_the_same_scores) {
   EXPECT_EQ(graph->input_shape(), (Shape{128, 128, 3}));
   EXPECT_EQ(graph->output_shape(), (Shape{1, 1, 5}));
   EXPECT_EQ(graph->dialect, Dialect::kTensorflow);
-  const Values images = noise(graph->input_shape(), 2, 12);
+  const Values images = linnet::testing::noise(graph->input_shape(), 12, 2, 2);
   expect_close(reference_scores(*graph, images),
                onnxruntime_scores(model, to_chw(images, graph->input_shape())), kTolerance);
 

@@ -12,10 +12,13 @@
 #include "graph/passes/passes.h"
 #include "reference/interpreter.h"
 #include "support/data.h"
+#include "support/graph.h"
 
 namespace linnet::formats {
 namespace {
 
+using linnet::testing::noise;
+using linnet::testing::scores_of;
 using ::testing::HasSubstr;
 
 Graph read_back(const Graph& graph) {
@@ -35,13 +38,9 @@ Constant random(std::vector<int> dims, std::uint64_t seed, float low = -1, float
   return Constant(std::move(dims), std::move(values));
 }
 
-std::vector<float> scores_of(const Graph& graph, std::uint64_t seed) {
-  std::vector<float> image(static_cast<std::size_t>(graph.input_shape().size()));
-  Random rng(seed);
-  for (float& v : image) v = rng.uniform(-2, 2);
-  std::vector<float> scores(static_cast<std::size_t>(graph.output_shape().size()));
-  EXPECT_TRUE(reference::Interpreter(graph).run(1, image, scores));
-  return scores;
+std::vector<float> run(const Graph& graph) {
+  reference::Interpreter interpreter(graph);
+  return scores_of(interpreter, noise(graph.input_shape(), 3, 2));
 }
 
 /// Every operator and every activation, as a layer's own and alone, on images and on vectors.
@@ -104,7 +103,7 @@ TEST(onnx_writer, every_family_comes_back_as_it_was) {
     const Graph graph = build(*config).value();
     const Graph read = read_back(graph);
     EXPECT_EQ(canonical(read), canonical(graph)) << text;
-    EXPECT_EQ(scores_of(canonical(read), 3), scores_of(canonical(graph), 3)) << text;
+    EXPECT_EQ(run(canonical(read)), run(canonical(graph))) << text;
   }
 }
 

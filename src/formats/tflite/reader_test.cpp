@@ -14,6 +14,7 @@
 #include "graph/passes/passes.h"
 #include "reference/interpreter.h"
 #include "support/data.h"
+#include "support/graph.h"
 
 namespace linnet::formats {
 namespace {
@@ -36,15 +37,13 @@ std::string refusal(const std::vector<std::byte>& bytes) {
   return graph ? "" : graph.error().message;
 }
 
-std::vector<float> run(const Graph& graph, std::vector<float> image) {
-  std::vector<float> scores(static_cast<std::size_t>(graph.output_shape().size()));
-  const auto ran = reference::Interpreter(graph).run(1, image, scores);
-  EXPECT_TRUE(ran) << (ran ? "" : ran.error().message);
-  return scores;
+std::vector<float> run(const Graph& graph, const std::vector<float>& image) {
+  reference::Interpreter interpreter(graph);
+  return linnet::testing::scores_of(interpreter, image);
 }
 
-std::vector<float> run(const std::vector<std::byte>& bytes, std::vector<float> image) {
-  return run(read(bytes), std::move(image));
+std::vector<float> run(const std::vector<std::byte>& bytes, const std::vector<float>& image) {
+  return run(read(bytes), image);
 }
 
 std::vector<std::string> operators(const Graph& graph) {

@@ -4,11 +4,13 @@
 #include "base/random.h"
 #include "graph/families/family.h"
 #include "reference/interpreter.h"
+#include "support/graph.h"
 
 namespace linnet {
 namespace {
 
-using testing::HasSubstr;
+using linnet::testing::find_node;
+using ::testing::HasSubstr;
 
 std::string complaint(std::string_view text) {
   const auto config = parse_family(text);
@@ -17,14 +19,8 @@ std::string complaint(std::string_view text) {
   return config.error().message;
 }
 
-const Node* find(const Graph& graph, std::string_view name) {
-  for (const Node& node : graph.nodes)
-    if (node.name == name) return &node;
-  return nullptr;
-}
-
 Padding padding_of(const Graph& graph, std::string_view name) {
-  const Node* node = find(graph, name);
+  const Node* node = find_node(graph, name);
   if (node == nullptr) return {-1, -1, -1, -1};
   if (const auto* conv = std::get_if<Convolution>(&node->op)) return conv->window.padding;
   return std::get<Depthwise>(node->op).window.padding;
@@ -189,32 +185,32 @@ TEST(family, hugging_faces_v2_differs_from_torchvisions_where_its_config_says_so
   FamilyConfig config = default_config(Family::kMobileNetV2);
   config.width = 0.25;
   config.resolution = 32;
-  EXPECT_NE(find(build(config).value(), "features.1.add"), nullptr);  // 8 channels to 8
+  EXPECT_NE(find_node(build(config).value(), "features.1.add"), nullptr);  // 8 channels to 8
   config.first_block_residual = false;
-  EXPECT_EQ(find(build(config).value(), "features.1.add"), nullptr);
+  EXPECT_EQ(find_node(build(config).value(), "features.1.add"), nullptr);
 
   config.width = 0.5;
-  EXPECT_EQ(find(build(config).value(), "features.18.0")->shape.c, 1280);
+  EXPECT_EQ(find_node(build(config).value(), "features.18.0")->shape.c, 1280);
   config.last_channels = LastChannels::kScaled;
-  EXPECT_EQ(find(build(config).value(), "features.18.0")->shape.c, 640);
+  EXPECT_EQ(find_node(build(config).value(), "features.18.0")->shape.c, 640);
 
-  EXPECT_TRUE(std::holds_alternative<Depthwise>(find(build(config).value(), "features.1.conv.0.0")->op));
+  EXPECT_TRUE(std::holds_alternative<Depthwise>(find_node(build(config).value(), "features.1.conv.0.0")->op));
   config.first_layer_is_expansion = false;
   const Graph expanding = build(config).value();
-  EXPECT_TRUE(std::holds_alternative<Convolution>(find(expanding, "features.1.conv.0.0")->op));
-  EXPECT_TRUE(std::holds_alternative<Depthwise>(find(expanding, "features.1.conv.1.0")->op));
+  EXPECT_TRUE(std::holds_alternative<Convolution>(find_node(expanding, "features.1.conv.0.0")->op));
+  EXPECT_TRUE(std::holds_alternative<Depthwise>(find_node(expanding, "features.1.conv.1.0")->op));
 
   config.batch_norm_epsilon = 1e-3f;
   config.activation = Activation::kRelu;
   const Graph relu = build(config).value();
-  EXPECT_EQ(std::get<BatchNorm>(find(relu, "features.0.1")->op).epsilon, 1e-3f);
-  EXPECT_EQ(std::get<Activate>(find(relu, "features.0.2")->op).activation, Activation::kRelu);
+  EXPECT_EQ(std::get<BatchNorm>(find_node(relu, "features.0.1")->op).epsilon, 1e-3f);
+  EXPECT_EQ(std::get<Activate>(find_node(relu, "features.0.2")->op).activation, Activation::kRelu);
 
   config.expand_ratio = 3.0;  // 12 channels expand to 36: 40 once rounded to 8
   config.channel_rule = ChannelRule::kRoundedDivisible;
   config.divisor = 4;
   config.min_depth = 4;
-  EXPECT_EQ(find(build(config).value(), "features.4.conv.0.0")->shape.c, 36);
+  EXPECT_EQ(find_node(build(config).value(), "features.4.conv.0.0")->shape.c, 36);
 }
 
 TEST(family, a_weight_source_is_asked_for_every_tensor_by_its_name_in_a_state_dict) {

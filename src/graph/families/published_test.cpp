@@ -14,20 +14,16 @@
 #include "graph/statistics.h"
 #include "reference/interpreter.h"
 #include "support/data.h"
+#include "support/graph.h"
 
 namespace linnet {
 namespace {
 
+using linnet::testing::find_node;
 Graph built(const FamilyConfig& config) {
   auto graph = build(config);
   EXPECT_TRUE(graph) << graph.error().message;
   return *std::move(graph);
-}
-
-const Node* find(const Graph& graph, std::string_view name) {
-  for (const Node& node : graph.nodes)
-    if (node.name == name) return &node;
-  return nullptr;
 }
 
 std::string describe(const Window& w, const Constant& bias) {
@@ -124,12 +120,12 @@ TEST(published, mobilenet_v3_small_has_torchvisions_layers) {
 
 TEST(published, a_squeeze_excite_gates_the_depthwise_output) {
   const Graph graph = built(default_config(Family::kMobileNetV3Large));
-  const Node* gated = find(graph, "features.4.block.2.multiply");
+  const Node* gated = find_node(graph, "features.4.block.2.multiply");
   ASSERT_NE(gated, nullptr);
   EXPECT_EQ(graph[gated->inputs[0]].name, "features.4.block.1.2");
   EXPECT_EQ(graph[gated->inputs[1]].name, "features.4.block.2.scale_activation");
-  EXPECT_EQ(graph[find(graph, "features.4.block.2.avgpool")->inputs[0]].name, "features.4.block.1.2");
-  EXPECT_EQ(graph[find(graph, "features.4.block.3.0")->inputs[0]].name, "features.4.block.2.multiply");
+  EXPECT_EQ(graph[find_node(graph, "features.4.block.2.avgpool")->inputs[0]].name, "features.4.block.1.2");
+  EXPECT_EQ(graph[find_node(graph, "features.4.block.3.0")->inputs[0]].name, "features.4.block.2.multiply");
 }
 
 TEST(published, mobilenet_v4_conv_small_has_timms_layers) {
@@ -268,7 +264,7 @@ struct Universal {
 };
 
 void expect_window(const Graph& graph, const std::string& name, int kernel, int stride, Shape output) {
-  const Node* node = find(graph, name);
+  const Node* node = find_node(graph, name);
   if (kernel == 0) {
     EXPECT_EQ(node, nullptr) << name;
     return;
@@ -283,8 +279,8 @@ void expect_window(const Graph& graph, const std::string& name, int kernel, int 
 void expect_universal(const Graph& graph, const Universal& u) {
   const std::string name = u.block;
   const bool strides_in_the_middle = u.middle != 0;
-  const Node* expansion = find(graph, name + ".pw_exp.conv");
-  const Node* projection = find(graph, name + ".pw_proj.conv");
+  const Node* expansion = find_node(graph, name + ".pw_exp.conv");
+  const Node* projection = find_node(graph, name + ".pw_proj.conv");
   ASSERT_NE(expansion, nullptr) << name;
   ASSERT_NE(projection, nullptr) << name;
   const int start_side = strides_in_the_middle ? u.side * u.stride : u.side;
@@ -295,19 +291,19 @@ void expect_universal(const Graph& graph, const Universal& u) {
                 {start_side, start_side, in_channels});
   expect_window(graph, name + ".dw_mid.conv", u.middle, u.stride, {u.side, u.side, u.expanded});
   // The start depthwise and the projection are linear, the expansion and the middle depthwise are not.
-  EXPECT_EQ(find(graph, name + ".dw_start.bn.act"), nullptr);
-  EXPECT_NE(find(graph, name + ".pw_exp.bn.act"), nullptr);
-  EXPECT_EQ(find(graph, name + ".dw_mid.bn.act") != nullptr, strides_in_the_middle);
-  EXPECT_EQ(find(graph, name + ".pw_proj.bn.act"), nullptr);
+  EXPECT_EQ(find_node(graph, name + ".dw_start.bn.act"), nullptr);
+  EXPECT_NE(find_node(graph, name + ".pw_exp.bn.act"), nullptr);
+  EXPECT_EQ(find_node(graph, name + ".dw_mid.bn.act") != nullptr, strides_in_the_middle);
+  EXPECT_EQ(find_node(graph, name + ".pw_proj.bn.act"), nullptr);
 }
 
 TEST(published, mobilenet_v4_conv_small_follows_tensorflows_specification) {
   const Graph graph = built(default_config(Family::kMobileNetV4ConvSmall));
-  EXPECT_EQ(find(graph, "conv_stem")->shape, (Shape{112, 112, 32}));
-  EXPECT_EQ(find(graph, "blocks.0.0.conv")->shape, (Shape{56, 56, 32}));
-  EXPECT_EQ(find(graph, "blocks.0.1.conv")->shape, (Shape{56, 56, 32}));
-  EXPECT_EQ(find(graph, "blocks.1.0.conv")->shape, (Shape{28, 28, 96}));
-  EXPECT_EQ(find(graph, "blocks.1.1.conv")->shape, (Shape{28, 28, 64}));
+  EXPECT_EQ(find_node(graph, "conv_stem")->shape, (Shape{112, 112, 32}));
+  EXPECT_EQ(find_node(graph, "blocks.0.0.conv")->shape, (Shape{56, 56, 32}));
+  EXPECT_EQ(find_node(graph, "blocks.0.1.conv")->shape, (Shape{56, 56, 32}));
+  EXPECT_EQ(find_node(graph, "blocks.1.0.conv")->shape, (Shape{28, 28, 96}));
+  EXPECT_EQ(find_node(graph, "blocks.1.1.conv")->shape, (Shape{28, 28, 64}));
   for (const Universal& u : {
            Universal{"blocks.2.0", 5, 5, 2, 96, 192, 14},
            Universal{"blocks.2.1", 0, 3, 1, 96, 192, 14},
@@ -323,17 +319,17 @@ TEST(published, mobilenet_v4_conv_small_follows_tensorflows_specification) {
            Universal{"blocks.3.5", 0, 3, 1, 128, 512, 7},
        })
     expect_universal(graph, u);
-  EXPECT_EQ(find(graph, "blocks.4.0.conv")->shape, (Shape{7, 7, 960}));
-  EXPECT_EQ(find(graph, "conv_head")->shape, (Shape{1, 1, 1280}));
+  EXPECT_EQ(find_node(graph, "blocks.4.0.conv")->shape, (Shape{7, 7, 960}));
+  EXPECT_EQ(find_node(graph, "conv_head")->shape, (Shape{1, 1, 1280}));
 }
 
 TEST(published, mobilenet_v4_conv_medium_follows_tensorflows_specification) {
   const Graph graph = built(default_config(Family::kMobileNetV4ConvMedium));
-  EXPECT_EQ(find(graph, "conv_stem")->shape, (Shape{112, 112, 32}));
-  EXPECT_EQ(find(graph, "blocks.0.0.conv_exp")->shape, (Shape{56, 56, 128}));  // 3x3, ratio 4
-  EXPECT_EQ(find(graph, "blocks.0.0.conv_pwl")->shape, (Shape{56, 56, 48}));
-  EXPECT_NE(find(graph, "blocks.0.0.bn1.act"), nullptr);
-  EXPECT_EQ(find(graph, "blocks.0.0.bn2.act"), nullptr);
+  EXPECT_EQ(find_node(graph, "conv_stem")->shape, (Shape{112, 112, 32}));
+  EXPECT_EQ(find_node(graph, "blocks.0.0.conv_exp")->shape, (Shape{56, 56, 128}));  // 3x3, ratio 4
+  EXPECT_EQ(find_node(graph, "blocks.0.0.conv_pwl")->shape, (Shape{56, 56, 48}));
+  EXPECT_NE(find_node(graph, "blocks.0.0.bn1.act"), nullptr);
+  EXPECT_EQ(find_node(graph, "blocks.0.0.bn2.act"), nullptr);
   for (const Universal& u : {
            Universal{"blocks.1.0", 3, 5, 2, 80, 192, 28},  Universal{"blocks.1.1", 3, 3, 1, 80, 160, 28},
            Universal{"blocks.2.0", 3, 5, 2, 160, 480, 14}, Universal{"blocks.2.1", 3, 3, 1, 160, 640, 14},
@@ -348,8 +344,8 @@ TEST(published, mobilenet_v4_conv_medium_follows_tensorflows_specification) {
            Universal{"blocks.3.10", 5, 0, 1, 256, 512, 7},
        })
     expect_universal(graph, u);
-  EXPECT_EQ(find(graph, "blocks.4.0.conv")->shape, (Shape{7, 7, 960}));
-  EXPECT_EQ(find(graph, "conv_head")->shape, (Shape{1, 1, 1280}));
+  EXPECT_EQ(find_node(graph, "blocks.4.0.conv")->shape, (Shape{7, 7, 960}));
+  EXPECT_EQ(find_node(graph, "conv_head")->shape, (Shape{1, 1, 1280}));
 }
 
 }  // namespace

@@ -5,12 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/random.h"
 #include "graph/families/family.h"
 #include "reference/interpreter.h"
+#include "support/graph.h"
 
 namespace linnet {
 namespace {
+
+using linnet::testing::noise;
 
 FamilyConfig small(std::string_view name, int resolution, double width = 1.0) {
   FamilyConfig config = parse_family(name).value();
@@ -18,13 +20,6 @@ FamilyConfig small(std::string_view name, int resolution, double width = 1.0) {
   config.width = width;
   config.classes = 50;
   return config;
-}
-
-std::vector<float> noise(const Graph& graph, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<float> image(static_cast<std::size_t>(graph.input_shape().size()));
-  for (float& v : image) v = random.uniform(-2, 2);
-  return image;
 }
 
 double rms(std::span<const float> values) {
@@ -72,7 +67,7 @@ TEST(untrained, the_signal_keeps_its_scale_through_every_layer) {
       const Graph graph = build(config).value();
       std::vector<float> scores(static_cast<std::size_t>(config.classes));
       ASSERT_TRUE(reference::Interpreter(graph).run(
-          1, noise(graph, 5), scores, [&](const Node& node, std::span<const float> values) {
+          1, noise(graph.input_shape(), 5, 2), scores, [&](const Node& node, std::span<const float> values) {
             EXPECT_GT(rms(values), 0.05) << name << " seed " << seed << " node " << node.name;
             EXPECT_LT(rms(values), 12.0) << name << " seed " << seed << " node " << node.name;
           }));
@@ -85,8 +80,8 @@ TEST(untrained, different_images_have_different_scores) {
     reference::Interpreter interpreter(graph);
     std::vector<float> a(50);
     std::vector<float> b(50);
-    ASSERT_TRUE(interpreter.run(1, noise(graph, 1), a));
-    ASSERT_TRUE(interpreter.run(1, noise(graph, 2), b));
+    ASSERT_TRUE(interpreter.run(1, noise(graph.input_shape(), 1, 2), a));
+    ASSERT_TRUE(interpreter.run(1, noise(graph.input_shape(), 2, 2), b));
     std::vector<float> difference(50);
     for (std::size_t i = 0; i < a.size(); ++i) difference[i] = a[i] - b[i];
     EXPECT_GT(rms(difference), 0.02 * rms(a)) << name;
@@ -103,7 +98,7 @@ TEST(untrained, every_family_runs_at_sizes_that_32_does_not_divide) {
         const auto graph = build(config);
         ASSERT_TRUE(graph) << graph.error().message;
         std::vector<float> scores(50);
-        ASSERT_TRUE(reference::Interpreter(*graph).run(1, noise(*graph, 1), scores));
+        ASSERT_TRUE(reference::Interpreter(*graph).run(1, noise(graph->input_shape(), 1, 2), scores));
         EXPECT_TRUE(std::ranges::all_of(scores, [](float v) { return std::isfinite(v); }))
             << name << " at " << resolution;
       }

@@ -7,9 +7,13 @@
 #include "base/random.h"
 #include "graph/builder.h"
 #include "reference/interpreter.h"
+#include "support/graph.h"
 
 namespace linnet {
 namespace {
+
+using linnet::testing::noise;
+using linnet::testing::scores_of;
 
 class Weights {
  public:
@@ -66,12 +70,8 @@ int count(const Graph& graph) {
 }
 
 std::vector<float> run(const Graph& graph) {
-  Random random(3);
-  std::vector<float> image(static_cast<std::size_t>(graph.input_shape().size()));
-  for (float& v : image) v = random.uniform(-1, 1);
-  std::vector<float> scores(static_cast<std::size_t>(graph.output_shape().size()));
-  EXPECT_TRUE(reference::Interpreter(graph).run(1, image, scores));
-  return scores;
+  reference::Interpreter interpreter(graph);
+  return scores_of(interpreter, noise(graph.input_shape(), 3));
 }
 
 /// float32 rounds once a node, and a pass changes where: a few units in the last place of the largest score.
