@@ -2,10 +2,12 @@
 //
 //   #include <linnet/linnet.h>
 //
-//   auto model = linnet::Model::load("mobilenet_v2_1.0_224");   // a Hugging Face folder, a .safetensors, a
-//   name in the cache if (!model) return fail(model.error().message); auto result =
-//   model->classify("photo.jpg"); for (const auto& p : result->predictions) std::cout << p.probability << "
-//   " << p.label << "\n";
+//   // A Hugging Face folder, a .safetensors file, or a name that is in the cache.
+//   auto model = linnet::Model::load("mobilenet_v2_1.0_224");
+//   if (!model) return report(model.error().message);
+//   auto result = model->classify("photo.jpg");
+//   if (!result) return report(result.error().message);
+//   for (const auto& p : result->predictions) std::cout << p.probability << " " << p.label << "\n";
 //
 // Standard library types alone, C++23. Nothing here prints, exits or throws (std::bad_alloc excepted): what
 // can fail returns an Error whose message says what, where and what to do next.

@@ -20,11 +20,10 @@ struct ModelCard {
 };
 
 /// Reads config.json in `folder` and, where it is there, preprocessor_config.json. Two kinds are known:
-/// transformers'
-/// ("model_type": "mobilenet_v1" or "mobilenet_v2") and timm's ("architecture": "mobilenetv3_large_100"),
-/// which holds the preprocessing itself. Errors name the file and the key: another model, or something Linnet
-/// cannot run (an output_stride below 32, a crop that is not square, a resampling that is neither nearest,
-/// bilinear nor bicubic).
+/// transformers' ("model_type": "mobilenet_v1" or "mobilenet_v2") and timm's ("architecture":
+/// "mobilenetv3_large_100"), which holds the preprocessing itself. Errors name the file and the key: another
+/// model, or something Linnet cannot run (an output_stride below 32, a crop that is not square, a resampling
+/// that is neither nearest, bilinear nor bicubic).
 Result<ModelCard> read_model_card(const std::filesystem::path& folder);
 
 }  // namespace linnet::formats
