@@ -33,8 +33,7 @@ CLI::Option* add_model_option(CLI::App& verb, ModelOptions& options) {
   return verb
       .add_option("--model", options.model,
                   "A Hugging Face folder, a file (.safetensors, .onnx, .tflite, .pth), a name that linnet "
-                  "models lists, or an "
-                  "untrained family such as mobilenet_v2:width=0.5")
+                  "models lists, or an untrained family such as mobilenet_v2:width=0.5")
       ->option_text("M");
 }
 

@@ -106,8 +106,7 @@ void add_eval(CLI::App& app, Action& action) {
   add_model_option(*verb, arguments->model)->required();
   verb->add_option("--data", arguments->data,
                    "cifar10:DIR; a folder with one sub-folder a class; or a folder with a labels.csv "
-                   "(columns file, and "
-                   "class_index_0_999 or class)")
+                   "(columns file, and class_index_0_999 or class)")
       ->option_text("D")
       ->required();
   verb->add_option("--limit", arguments->limit, "Only N pictures, spread evenly over the data")
@@ -115,8 +114,7 @@ void add_eval(CLI::App& app, Action& action) {
       ->check(CLI::PositiveNumber);
   verb->add_flag("--misses", arguments->misses,
                  "List every picture that is taken for something else, with its margin: by how much the best "
-                 "logit is above "
-                 "that of the true class");
+                 "logit is above that of the true class");
   add_threads_option(*verb, arguments->model);
   add_precision_option(*verb, arguments->model);
   add_backend_option(*verb, arguments->model);

@@ -26,7 +26,9 @@ Result<std::vector<Prediction>> predictions(std::span<const float> logits,
                                             const std::vector<std::string>& labels, int top) {
   for (const float logit : logits)
     if (!std::isfinite(logit))
-      return fail("the model's scores are not finite: its weights or its input are damaged");
+      return fail(
+          "the model's scores are not finite: its weights or its input are damaged; get the model anew, or "
+          "find the first bad layer with linnet compare");
   const int classes = static_cast<int>(logits.size());
   const std::vector<int> best = data::top_k(logits, std::min(top, classes), data::first_class(classes));
   const auto logit = [&](int i) { return double{logits[static_cast<std::size_t>(i)]}; };

@@ -33,16 +33,20 @@ bool same_structure(const Graph& a, const Graph& b) {
 /// Names win where they fit most layers: a graph that lost one layer still has the names of the others.
 Result<std::vector<Pair>> match(const Graph& a, const Graph& b) {
   if (a.input_shape() != b.input_shape())
-    return fail("the models take different pictures, {} and {}, so no layer can be compared",
-                to_string(a.input_shape()), to_string(b.input_shape()));
+    return fail(
+        "the models take different pictures, {} and {}, so no layer can be compared; name two models of one "
+        "resolution",
+        to_string(a.input_shape()), to_string(b.input_shape()));
   std::vector<Pair> pairs = matched_by_name(a, b);
   if (2 * std::ssize(pairs) < a.size() && same_structure(a, b)) {
     pairs.clear();
     for (NodeId id = 1; id < a.size(); ++id) pairs.push_back({id, id});
   }
   if (pairs.empty())
-    return fail("the models have no layer in common, neither by name nor by position ({} and {} layers)",
-                a.size() - 1, b.size() - 1);
+    return fail(
+        "the models have no layer in common, neither by name nor by position ({} and {} layers); "
+        "name two forms of one network",
+        a.size() - 1, b.size() - 1);
   return pairs;
 }
 

@@ -10,8 +10,7 @@ Result<Evaluation> evaluate(Classifier& classifier, const data::Dataset& dataset
   if (!dataset.labelled())
     return fail(
         "{}: says no class for its pictures; sort them into one folder a class, or add a labels.csv with the "
-        "columns file and "
-        "class",
+        "columns file and class",
         dataset.name);
   Evaluation result{data::Tally(classifier.classes()), {}};
   const std::size_t size = dataset.items.size();
@@ -22,7 +21,11 @@ Result<Evaluation> evaluate(Classifier& classifier, const data::Dataset& dataset
     LINNET_TRY(const AlignedVector<float> input, classifier.prepare(picture));
     LINNET_TRY(const AlignedVector<float> logits, classifier.logits(1, input));
     for (const float logit : logits)
-      if (!std::isfinite(logit)) return fail("{}: the model's scores are not finite", item.name);
+      if (!std::isfinite(logit))
+        return fail(
+            "{}: the model's scores are not finite: its weights are damaged, or --mean and --std do not fit "
+            "them",
+            item.name);
     const int label = *item.label;
     const int predicted = result.tally.add(logits, label);
     if (predicted != label)

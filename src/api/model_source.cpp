@@ -25,10 +25,11 @@ std::optional<ModelSource> find_in_cache(std::string_view model) {
 
 Result<std::array<float, 3>> three_values(const std::vector<float>& values, std::string_view option) {
   if (values.size() != 3 && values.size() != 1)
-    return usage("{} takes three numbers, e.g. {} 0.485,0.456,0.406; it was given {}", option, option,
-                 values.size());
+    return usage(
+        "{} takes one number, or one each for red, green and blue ({} 0.485,0.456,0.406); it was given {}",
+        option, option, values.size());
   for (const float value : values)
-    if (!std::isfinite(value)) return usage("{} takes finite numbers", option);
+    if (!std::isfinite(value)) return usage("{} takes finite numbers, not {}", option, value);
   if (values.size() == 1) return std::array{values[0], values[0], values[0]};
   return std::array{values[0], values[1], values[2]};
 }
@@ -61,7 +62,7 @@ std::string describe(const Preprocessing& p) {
 }  // namespace
 
 Result<ModelSource> find_model(std::string_view model) {
-  if (model.empty()) return usage("the name of the model is empty");
+  if (model.empty()) return usage("the name of the model is empty; linnet models lists the names");
   std::error_code ignored;
   if (fs::exists(fs::path(model), ignored))
     return ModelSource{std::string(model), fs::path(model), std::nullopt, nullptr};
@@ -77,8 +78,7 @@ Result<ModelSource> find_model(std::string_view model) {
     families.append(families.empty() ? "" : ", ").append(name);
   return fail(
       "{}: there is no such file or folder, and no model of that name. linnet models lists the names; an "
-      "untrained family is "
-      "one of {}",
+      "untrained family is one of {}",
       model, families);
 }
 
@@ -118,7 +118,8 @@ Result<Graph> settle_for_pictures(Graph graph, const PictureOverrides& overrides
     return usage("--crop {}: {} takes pictures of {}x{}, so the crop is {}", *overrides.crop, graph.name,
                  resolution, graph.input_shape().w, resolution);
   if (overrides.resize && *overrides.resize < resolution)
-    return usage("--resize {}: is smaller than the crop of {}", *overrides.resize, resolution);
+    return usage("--resize {}: is smaller than the crop of {}; name at least {}", *overrides.resize,
+                 resolution, resolution);
 
   const bool says_enough = overrides.mean && overrides.deviation;
   if (!graph.preprocessing) {
@@ -134,8 +135,8 @@ Result<Graph> settle_for_pictures(Graph graph, const PictureOverrides& overrides
     } else {
       return fail(
           "{}: does not say how pictures are prepared, and it is no ImageNet model of a known library; say "
-          "it with --mean, --std "
-          "and --resize",
+          "it with --mean and --std, and with --resize unless the whole picture is resized to the model's "
+          "input",
           graph.name);
     }
   }
@@ -152,7 +153,7 @@ Result<Graph> settle_for_pictures(Graph graph, const PictureOverrides& overrides
   if (overrides.deviation) {
     LINNET_TRY(p.deviation, three_values(*overrides.deviation, "--std"));
     for (const float value : p.deviation)
-      if (value <= 0) return usage("--std takes numbers above 0");
+      if (value <= 0) return usage("--std takes numbers above 0, not {}", value);
   }
   return graph;
 }

@@ -119,7 +119,7 @@ TEST_F(model_source_test, an_imagenet_file_of_unknown_origin_is_taken_by_its_cla
             tensorflow_preprocessing());
   const auto other = settle_for_pictures(network(5, Dialect::kUnknown), {}, notices);
   ASSERT_FALSE(other);
-  EXPECT_THAT(other.error().message, HasSubstr("--mean, --std"));
+  EXPECT_THAT(other.error().message, HasSubstr("--mean and --std"));
 }
 
 TEST_F(model_source_test, what_the_file_says_stays_and_is_not_said_again) {

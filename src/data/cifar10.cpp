@@ -60,8 +60,8 @@ Result<Dataset> open_cifar10(const std::filesystem::path& folder, std::span<cons
     const std::filesystem::path path = root / name;
     if (!std::filesystem::exists(path, ignored))
       return fail(
-          "{}: is not there; cifar10:DIR wants the folder of the official binary batches ({}), see `linnet "
-          "pull --help`",
+          "{}: is not there; cifar10:DIR wants the folder of the official binary batches ({}), as unpacked "
+          "from cifar-10-binary.tar.gz",
           path.string(), files[0]);
     LINNET_TRY(MappedFile file, MappedFile::open(path));
     const std::span<const std::byte> bytes = file.bytes();

@@ -43,16 +43,12 @@ enum class Part { kTest, kTrain };
 /// Opens what `spec` names, its items in an order that is the same on every machine:
 ///
 /// - `cifar10:DIR`: the official binary batches in DIR or DIR/cifar-10-batches-bin, test_batch.bin or
-/// data_batch_1.bin to
-///   data_batch_5.bin by `part`. Their sizes and labels are checked; their SHA-256 sums are `linnet pull`'s
-///   business.
+///   data_batch_1.bin to data_batch_5.bin by `part`. Their sizes and labels are checked.
 /// - A folder with labels.csv: the column `file` (a path inside the folder) and either `class_index_0_999`,
-/// which counts without
-///   background, or `class`, which is matched as below. Other columns are passed over.
+///   which counts without background, or `class`, which is matched as below. Other columns are passed over.
 /// - A folder with one sub-folder a class. All are named by synset, or by label (whole, or up to its first
-/// comma; case and
-///   underscores do not matter), or by the model's index. Where none is, and there are as many folders as
-///   classes, they are numbered in sorted order.
+///   comma; case and underscores do not matter), or by the model's index. Where none is, and there are as
+///   many folders as classes, they are numbered in sorted order.
 /// - A flat folder of pictures, which have no class.
 ///
 /// `labels` are the model's, one a class or none; `classes` is the number of its outputs. With classes = 0

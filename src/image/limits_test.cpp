@@ -160,7 +160,7 @@ TEST(limits, sizes_that_overflow_or_vanish_are_refused) {
 
 TEST(limits, netpbm_samples_must_keep_to_their_header) {
   EXPECT_EQ(message("P5 1 1 100\n\xff"),
-            "cat: sample 255 is above 100, the largest value that its header allows");
+            "cat: sample 255 is above 100, the largest value that its header allows; the file is damaged");
   EXPECT_THAT(message("P2 1 1 65536\n1\n"), HasSubstr("largest value of the P2 picture"));
   EXPECT_THAT(message("P2 1 1 255\nx\n"), HasSubstr("sample of the P2 picture"));
   EXPECT_THAT(message("P1 2 1\n12\n"), HasSubstr("sample of the P1 picture"));
@@ -174,7 +174,7 @@ TEST(limits, bitmaps_that_contradict_themselves_are_refused) {
   bmp = palette;
   bmp[10] = 20;  // where the pixels begin
   bmp[11] = 0;
-  EXPECT_EQ(message(bmp), "cat: the BMP's pixels begin at byte 20, inside its header");
+  EXPECT_EQ(message(bmp), "cat: the BMP's pixels begin at byte 20, inside its header; the file is damaged");
   bmp = palette;
   bmp[28] = 7;  // bits a pixel
   EXPECT_EQ(message(bmp), "cat: 7 bits a pixel are no BMP that can be decoded; save the picture as PNG");

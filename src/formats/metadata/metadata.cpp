@@ -90,8 +90,7 @@ Result<std::map<std::string, std::string, std::less<>>> metadata_entries(const G
     if (!all_finite(*graph.preprocessing))
       return fail(
           "{}: its preprocessing holds a number that is not finite, which a file cannot say; set finite "
-          "mean, "
-          "deviation and rescale",
+          "mean, deviation and rescale",
           graph.name);
     entries.emplace(kPreprocessingKey, to_json(*graph.preprocessing).dump());
   }

@@ -15,7 +15,7 @@ Result<std::vector<bool>> marked(const Dims& axes, std::size_t rank) {
   std::vector<bool> marks(rank, false);
   for (const std::int64_t axis : axes) {
     LINNET_TRY(const std::size_t i, axis_index(axis, rank));
-    if (marks[i]) return fail("axis {} stands twice", axis);
+    if (marks[i]) return fail("axis {} stands twice; the file is damaged", axis);
     marks[i] = true;
   }
   return marks;
@@ -24,8 +24,11 @@ Result<std::vector<bool>> marked(const Dims& axes, std::size_t rank) {
 }  // namespace
 
 Result<Dims> reshaped_dims(const Dims& dims, const Dims& target, bool allow_zero) {
-  const auto impossible = [&] { return fail("cannot reshape {} to {}", to_string(dims), to_string(target)); };
-  if (target.size() > kMaxRank) return fail("reshapes to {} axes", target.size());
+  const auto impossible = [&] {
+    return fail("cannot reshape {} to {}; the file is damaged", to_string(dims), to_string(target));
+  };
+  if (target.size() > kMaxRank)
+    return fail("reshapes to {} axes; Linnet has at most {}", target.size(), kMaxRank);
   Dims result = target;
   std::optional<std::size_t> open;
   for (std::size_t i = 0; i < result.size(); ++i) {
@@ -54,11 +57,13 @@ Result<Dims> reshaped_dims(const Dims& dims, const Dims& target, bool allow_zero
 Result<Dims> flattened_dims(const Dims& dims, std::int64_t axis) {
   // Unlike an index, the axis may equal the rank.
   const auto rank = static_cast<std::int64_t>(dims.size());
-  if (axis < -rank || axis > rank) return fail("axis {} of a tensor with {} axes", axis, rank);
+  if (axis < -rank || axis > rank)
+    return fail("axis {} of a tensor with {} axes; the file is damaged", axis, rank);
   const auto split = dims.begin() + (axis < 0 ? axis + rank : axis);
   const auto rows = element_count(Dims(dims.begin(), split));
   const auto columns = element_count(Dims(split, dims.end()));
-  if (!rows || !columns) return fail("{} is too large", to_string(dims));
+  if (!rows || !columns)
+    return fail("{} is larger than any tensor of a MobileNet; the file is damaged", to_string(dims));
   return Dims{*rows, *columns};
 }
 
@@ -66,14 +71,17 @@ Result<Dims> squeezed_dims(const Dims& dims, const Dims& axes) {
   LINNET_TRY(const std::vector<bool> named, marked(axes, dims.size()));
   Dims result;
   for (std::size_t i = 0; i < dims.size(); ++i) {
-    if (named[i] && dims[i] != 1) return fail("squeezes axis {} of {}", i, to_string(dims));
+    if (named[i] && dims[i] != 1)
+      return fail("squeezes axis {} of {}, which is not of size one; the file is damaged", i,
+                  to_string(dims));
     if (!(axes.empty() ? dims[i] == 1 : named[i])) result.push_back(dims[i]);
   }
   return result;
 }
 
 Result<Dims> unsqueezed_dims(const Dims& dims, const Dims& axes) {
-  if (dims.size() + axes.size() > kMaxRank) return fail("gives {} axes", dims.size() + axes.size());
+  if (dims.size() + axes.size() > kMaxRank)
+    return fail("gives {} axes; Linnet has at most {}", dims.size() + axes.size(), kMaxRank);
   LINNET_TRY(const std::vector<bool> named, marked(axes, dims.size() + axes.size()));
   Dims result;
   auto next = dims.begin();
@@ -85,7 +93,8 @@ Result<std::vector<std::size_t>> checked_permutation(const Dims& perm, std::size
   std::vector<std::size_t> order(rank);
   std::iota(order.rbegin(), order.rend(), std::size_t{0});
   if (perm.empty()) return order;
-  if (perm.size() != rank) return fail("permutation {} of a tensor with {} axes", to_string(perm), rank);
+  if (perm.size() != rank)
+    return fail("permutation {} of a tensor with {} axes; the file is damaged", to_string(perm), rank);
   LINNET_CHECK(marked(perm, rank));
   std::ranges::transform(perm, order.begin(), [&](std::int64_t axis) {
     return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis);
@@ -100,8 +109,7 @@ Result<Value> relabel(Feature x, const Dims& dims) {
   if (!layout)
     return fail(
         "reshapes {} to {}, which mixes height, width, channels or batch; Linnet runs a reshape only where "
-        "it "
-        "drops or adds axes of size one, as after a global pool",
+        "it drops or adds axes of size one, as after a global pool",
         x.layout.text(), to_string(dims));
   x.layout = *layout;
   return x;

@@ -10,7 +10,8 @@ constexpr std::int64_t kMaxSize =
     1 << 24;  // of anything that must fit an int with room to add; infer_shape() is stricter
 
 Result<int> size(std::int64_t value, std::string_view what) {
-  if (value < 0 || value > kMaxSize) return fail("{} of {} is out of range", what, value);
+  if (value < 0 || value > kMaxSize)
+    return fail("{} of {} is out of range; the file is damaged", what, value);
   return static_cast<int>(value);
 }
 
@@ -62,7 +63,7 @@ Result<Padding> padding_of(const Call& call, const Window& window, const Shape& 
     return Padding{top, bottom, left, right};
   }
   if (automatic != "NOTSET" && !automatic.empty())
-    return fail("auto_pad \"{}\" is none that ONNX has", automatic);
+    return fail("auto_pad \"{}\" is none that ONNX has; the file is damaged", automatic);
   LINNET_TRY(const auto pads, call.attributes.integers("pads", {0, 0, 0, 0}));
   if (pads.size() != 4) return fail("pads of {} numbers; a convolution of images has four", pads.size());
   LINNET_TRY(const int top, size(pads[0], "padding"));
@@ -165,7 +166,7 @@ Result<Constant> gemm_bias(const Call& call, int k, double beta) {
   LINNET_TRY(const Tensor tensor, float_constant(call, 2, "bias"));
   const Layout row{{1, k}, {Axis::kBatch, Axis::kChannel}};
   auto values = per_channel(row, k, tensor);
-  if (!values) return fail("bias of {} for {} outputs", to_string(tensor.dims()), k);
+  if (!values) return fail("bias of {} for {} outputs; the file is damaged", to_string(tensor.dims()), k);
   if (beta != 1)
     for (float& v : *values) v = static_cast<float>(v * beta);
   return Constant({k}, *std::move(values));
@@ -256,7 +257,8 @@ Result<Value> translate_batch_normalization(const Call& call) {
   const Shape& shape = call.shape(x.node);
   if (x.layout.rank() < 2 || x.layout.dims[1] != shape.c ||
       (shape.c != 1 && x.layout.axes[1] != Axis::kChannel))
-    return fail("normalises axis 1 of {}, which is not that of the channels", x.layout.text());
+    return fail("normalises axis 1 of {}, which is not that of the channels; the file is damaged",
+                x.layout.text());
   BatchNorm op;
   LINNET_TRY(op.scale, channel_constant(call, 1, "scale"));
   LINNET_TRY(op.offset, channel_constant(call, 2, "offset"));

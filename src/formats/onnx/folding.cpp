@@ -211,7 +211,7 @@ Result<Tensor> fold_gather(const Fold& fold) {
   const std::int64_t size = x->dims()[axis];
   std::vector<std::int64_t> positions(indices->ints().begin(), indices->ints().end());
   for (std::int64_t& p : positions) {
-    if (p < -size || p >= size) return fail("index {} of {} values", p, size);
+    if (p < -size || p >= size) return fail("index {} of {} values; the file is damaged", p, size);
     if (p < 0) p += size;
   }
   Dims dims = x->dims();
@@ -260,11 +260,11 @@ Result<Tensor> fold_concat(const Fold& fold) {
     LINNET_TRY(const Tensor* x, fold.input(i));
     Dims others = x->dims();
     if (others.size() != dims.size() || x->is_float() != first->is_float())
-      return fail("joins different kinds of constants");
+      return fail("joins different kinds of constants; the file is damaged");
     dims[axis] += others[axis];
     others[axis] = first->dims()[axis];
     if (others != first->dims())
-      return fail("joins {} to {}", to_string(x->dims()), to_string(first->dims()));
+      return fail("joins {} to {}; the file is damaged", to_string(x->dims()), to_string(first->dims()));
   }
   LINNET_TRY(const std::size_t count, fold.allocate(dims));
   std::size_t outer = 1;
@@ -308,7 +308,7 @@ Result<Dims> broadcast_dims(const Dims& a, const Dims& b) {
     if (d == 1)
       d = other;
     else if (other != 1 && other != d)
-      return fail("combines constants of {} and {}", to_string(a), to_string(b));
+      return fail("combines constants of {} and {}; the file is damaged", to_string(a), to_string(b));
   }
   return result;
 }

@@ -78,8 +78,8 @@ TEST(onnx_hostile, operators_that_linnet_does_not_run_are_refused_with_advice) {
   const std::string plain = complaint_about(13, "MaxPool", {"x"});
   EXPECT_EQ(plain,
             "test.onnx: node \"y\" (MaxPool): Linnet does not run this operator; it reads MobileNetV1 to V4 "
-            "classifiers. "
-            "Simplify the model with onnxsim, or cut it before this node with onnx.utils.extract_model");
+            "classifiers. Simplify the model with onnxsim, or cut it before this node with "
+            "onnx.utils.extract_model");
   for (const char* op : {"QLinearConv", "QuantizeLinear", "ConvInteger"})
     EXPECT_THAT(complaint_about(13, op, {"x"}), HasSubstr("int8 ONNX files are not read yet")) << op;
   EXPECT_THAT(complaint_about(13, "Sigmoid", {"x"}), HasSubstr("cut it off"));

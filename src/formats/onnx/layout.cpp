@@ -80,7 +80,8 @@ std::optional<Layout> broadcast(const Layout& a, const Layout& b) {
 
 Result<std::size_t> axis_index(std::int64_t axis, std::size_t rank) {
   const auto n = static_cast<std::int64_t>(rank);
-  if (axis < -n || axis >= n) return fail("axis {} of a tensor with {} axes", axis, rank);
+  if (axis < -n || axis >= n)
+    return fail("axis {} of a tensor with {} axes; the file is damaged", axis, rank);
   return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
 }
 

@@ -41,7 +41,7 @@ Result<void> find_ends(Model& model) {
                   model.file, model.input->name(), value.name());
     model.input = &value;
   }
-  if (!model.input) return fail("{}: has no input", model.file);
+  if (!model.input) return fail("{}: has no input; export the model again", model.file);
   if (graph.output_size() != 1)
     return fail(
         "{}: {} outputs; Linnet reads classifiers with one (cut the model with onnx.utils.extract_model)",

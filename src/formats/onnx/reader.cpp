@@ -85,8 +85,7 @@ Result<Value> translate(const Call& call, std::int64_t& budget) {
   if (!node.domain().empty() && node.domain() != "ai.onnx")
     return fail(
         "is of the domain \"{}\", not one of ONNX's own operators; export without fused operators, or inline "
-        "functions "
-        "with onnx.inliner",
+        "functions with onnx.inliner",
         node.domain());
   const auto advice = std::ranges::find(kAdvice, node.op_type(), &Advice::op_type);
   if (advice != kAdvice.end()) return fail("{}", advice->text);
@@ -171,7 +170,9 @@ Result<Image> read_input(const Model& model) {
 Result<NodeId> read_output(Translator& translator) {
   LINNET_TRY(Value value, translator.value(translator.model().output));
   auto* feature = std::get_if<Feature>(&value);
-  if (!feature) return fail("output \"{}\" does not depend on the image", translator.model().output);
+  if (!feature)
+    return fail("output \"{}\" does not depend on the image; export the model again",
+                translator.model().output);
   LINNET_TRY(const Feature scores, translator.materialise(std::move(*feature)));
   return scores.node;
 }
@@ -192,7 +193,8 @@ Result<Graph> read(std::span<const std::byte> bytes, std::string file, std::file
   for (const auto* node : model.nodes) {
     if (node->output_size() > 0 && translator.has(node->output(0)))
       continue;  // a bias, taken by the layer before it
-    if (node->output_size() == 0) return fail("{}: {}: has no output", model.file, where(*node));
+    if (node->output_size() == 0)
+      return fail("{}: {}: has no output; the file is damaged", model.file, where(*node));
     auto value = translate(Call(translator, *node), budget);
     if (!value) return fail("{}: {}: {}", model.file, where(*node), value.error().message);
     translator.set(node->output(0), *std::move(value));

@@ -111,7 +111,7 @@ Result<Raw> external_bytes(const TensorProto& proto, const std::filesystem::path
 
 Result<void> expect_count(std::size_t have, std::int64_t count) {
   if (static_cast<std::int64_t>(have) != count)
-    return fail("{} values where its dimensions say {}", have, count);
+    return fail("{} values where its dimensions say {}; the file is damaged", have, count);
   return {};
 }
 
@@ -119,8 +119,8 @@ Result<void> expect_count(std::size_t have, std::int64_t count) {
 template <class Stored, class To, class Convert>
 Result<std::vector<To>> from_bytes(std::span<const std::byte> bytes, std::int64_t count, Convert convert) {
   if (bytes.size() / sizeof(Stored) != static_cast<std::size_t>(count) || bytes.size() % sizeof(Stored) != 0)
-    return fail("{} bytes where its dimensions say {} values of {} bytes", bytes.size(), count,
-                sizeof(Stored));
+    return fail("{} bytes where its dimensions say {} values of {} bytes; the file is damaged", bytes.size(),
+                count, sizeof(Stored));
   std::vector<To> values(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < values.size(); ++i) {
     Stored stored;
@@ -152,7 +152,7 @@ Result<Tensor> values_of(const std::optional<Raw>& raw, const Field& field, cons
 Result<Tensor> decode_values(const TensorProto& proto, const std::filesystem::path& folder) {
   const Dims dims(proto.dims().begin(), proto.dims().end());
   const auto count = element_count(dims);
-  if (!count) return fail("dimensions {} are not a size", to_string(dims));
+  if (!count) return fail("dimensions {} are not a size; the file is damaged", to_string(dims));
   std::optional<Raw> raw;
   if (proto.data_location() == TensorProto::EXTERNAL) {
     LINNET_TRY(raw, external_bytes(proto, folder));

@@ -111,8 +111,7 @@ Result<Feature> Translator::materialise(Feature feature) {
       return emit(1, 0, Activation::kHardSwish, nearly(f.high, 1) ? 1 : f.high, 0);
     return fail(
         "multiplies x by clamp({:g} * x + {:g}, {:g}, {:g}), which is not hard-swish; Linnet runs relu, "
-        "relu6, "
-        "hard-swish and hard-sigmoid",
+        "relu6, hard-swish and hard-sigmoid",
         f.slope, f.offset, f.low, f.high);
   }
   if (!f.clamps()) {

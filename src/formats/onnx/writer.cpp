@@ -307,7 +307,8 @@ Result<std::string> onnx_bytes(const Graph& graph) {
                 graph.name, size);
   std::string bytes;
   bytes.reserve(size);
-  if (!model.SerializeToString(&bytes)) return fail("{}: cannot be written as ONNX", graph.name);
+  if (!model.SerializeToString(&bytes))
+    return fail("{}: protobuf cannot write it as ONNX; write safetensors instead", graph.name);
   return bytes;
 }
 

@@ -228,8 +228,7 @@ Result<void> Machine::push_global(std::string_view module, std::string_view name
       if (storage.name == name) return push_object(storage.dtype);
   return fail(
       "it asks Python for \"{}.{}\". Linnet reads tensors and runs no code: load the file in PyTorch and "
-      "save only "
-      "the weights, torch.save(model.state_dict(), …)",
+      "save only the weights, torch.save(model.state_dict(), …)",
       module.substr(0, 100), name.substr(0, 100));
 }
 
@@ -427,8 +426,7 @@ Result<void> Machine::step(std::uint8_t opcode) {
     default:
       return fail(
           "opcode 0x{:02x} is none that state dicts are written with; the file is damaged, or it holds "
-          "Python "
-          "objects: save only the weights, torch.save(model.state_dict(), …)",
+          "Python objects: save only the weights, torch.save(model.state_dict(), …)",
           opcode);
   }
 }

@@ -192,8 +192,7 @@ Result<TensorMap> read_legacy(std::span<const std::byte> file) {
     if (dtype == dtypes.end())
       return fail(
           "holds storages that belong to no tensor of the state dict (an optimizer's, say); save the weights "
-          "alone "
-          "with torch.save(model.state_dict(), …)");
+          "alone with torch.save(model.state_dict(), …)");
     std::uint64_t elements = 0;
     if (data.size() < sizeof elements) return fail("is truncated before storage \"{}\"", *key);
     std::memcpy(&elements, data.data(), sizeof elements);

@@ -153,7 +153,8 @@ Result<Preprocessing> read_preprocessor(const Json& json, int& resolution) {
 
   if (do_crop) {
     if (crop.height != crop.width || crop.shortest_edge)
-      return fail("\"crop_size\" is not square; Linnet's families take square pictures");
+      return fail(
+          "\"crop_size\" is not square; Linnet's families take square pictures; make height and width equal");
     resolution = crop.height;
   }
   if (do_resize && size.shortest_edge) {
@@ -176,7 +177,7 @@ Result<Preprocessing> read_preprocessor(const Json& json, int& resolution) {
     LINNET_TRY(p.mean, read_triple(json, "image_mean", {0.5f, 0.5f, 0.5f}));
     LINNET_TRY(p.deviation, read_triple(json, "image_std", {0.5f, 0.5f, 0.5f}));
     for (const float d : p.deviation)
-      if (d == 0.0f) return fail("\"image_std\" holds a zero");
+      if (d == 0.0f) return fail("\"image_std\" holds a zero, by which nothing can be divided");
   }
   return p;
 }
@@ -213,7 +214,7 @@ Result<Preprocessing> timm_card_preprocessing(const Json& json, int resolution) 
   LINNET_TRY(p.mean, read_triple(json, "mean", p.mean));
   LINNET_TRY(p.deviation, read_triple(json, "std", p.deviation));
   for (const float d : p.deviation)
-    if (d == 0.0f) return fail("\"std\" holds a zero");
+    if (d == 0.0f) return fail("\"std\" holds a zero, by which nothing can be divided");
   return p;
 }
 
@@ -268,7 +269,10 @@ Result<ModelCard> read_config(const Json& json) {
 Result<ModelCard> read_model_card(const std::filesystem::path& folder) {
   const auto config_path = folder / "config.json";
   LINNET_TRY(const std::optional<Json> config, read_json_file(config_path));
-  if (!config) return fail("{}: there is no config.json, so this is no Hugging Face folder", folder.string());
+  if (!config)
+    return fail(
+        "{}: there is no config.json, so this is no Hugging Face folder; download it beside the weights",
+        folder.string());
   auto card = read_config(*config);
   if (!card) return fail("{}: {}", config_path.string(), card.error().message);
 

@@ -66,8 +66,10 @@ Result<Graph> read_huggingface(const std::filesystem::path& folder, PickleReader
     LINNET_TRY(const TensorMap tensors, read_pickle(weights));
     return with_card(tensors, weights, std::move(card));
   }
-  return fail("{}: there is a config.json, but neither model.safetensors nor pytorch_model.bin",
-              folder.string());
+  return fail(
+      "{}: there is a config.json, but neither model.safetensors nor pytorch_model.bin; put the weights "
+      "beside it",
+      folder.string());
 }
 
 Result<void> write_safetensors(const Graph& graph, const std::filesystem::path& path) {

@@ -136,8 +136,10 @@ Result<FamilyConfig> infer_config(const TensorMap& tensors, const Naming& naming
 
   const auto classes = output_channels(tensors, names, classifier(naming.family));
   if (!classes)
-    return fail("there is no classifier (\"{}\"): a backbone alone gives no labels",
-                tensor_name(names, std::string(classifier(naming.family)) + ".weight"));
+    return fail(
+        "there is no classifier (\"{}\"): a backbone alone gives no labels; save the model "
+        "with its classification head",
+        tensor_name(names, std::string(classifier(naming.family)) + ".weight"));
   config.classes = *classes;
 
   std::vector<ChannelPair> channels;
@@ -150,8 +152,10 @@ Result<FamilyConfig> infer_config(const TensorMap& tensors, const Naming& naming
   }
   const auto width = infer_width(config, channels);
   if (!width)
-    return fail("the channels of its layers fit no width of {}: {}", to_string(naming.family),
-                fmt::join(found, ", "));
+    return fail(
+        "the channels of its layers fit no width of {}: {}; Linnet reads the published networks at any "
+        "width",
+        to_string(naming.family), fmt::join(found, ", "));
   config.width = *width;
   const Landmark last = last_layer(naming.family);
   const auto actual = output_channels(tensors, names, last.node);
@@ -184,7 +188,10 @@ class Weights {
   Result<void> expect_all_taken() const {
     for (const auto& [name, tensor] : tensors_)
       if (!taken_.contains(name) && !name.ends_with(".num_batches_tracked"))
-        return fail("the tensor \"{}\" ({}) belongs to no layer of this network", name, describe(tensor));
+        return fail(
+            "the tensor \"{}\" ({}) belongs to no layer of this network; it is a variant that "
+            "Linnet does not build, so convert the model to ONNX and read that",
+            name, describe(tensor));
     return {};
   }
 
@@ -229,8 +236,7 @@ Result<Graph> read(const TensorMap& tensors, const Hints& hints) {
       if (first.size() < 3) first.push_back("\"" + name + "\"");
     return fail(
         "{} tensors ({}…) whose names belong to no network that Linnet knows: Hugging Face's MobileNetV1 and "
-        "V2, "
-        "torchvision's V2 and V3, timm's V1 to V4",
+        "V2, torchvision's V2 and V3, timm's V1 to V4",
         tensors.size(), fmt::join(first, ", "));
   }
   FamilyConfig config;

@@ -56,7 +56,8 @@ float element(const Tensor& tensor, std::size_t i) {
 
 Result<void> expect_floating_point(const Tensor& tensor) {
   if (tensor.dtype <= Dtype::kF64) return {};
-  return fail("holds {}, but weights are F32, F16, BF16 or F64", to_string(tensor.dtype));
+  return fail("holds {}, but weights are F32, F16, BF16 or F64; save the float model",
+              to_string(tensor.dtype));
 }
 
 std::size_t count(const Tensor& tensor) { return tensor.bytes.size() / size_of(tensor.dtype); }

@@ -21,6 +21,15 @@ Constant view(const Array& array, std::vector<int> dims) {
   return Constant(std::move(dims), array.values, array.owner);
 }
 
+/// Of a convolution, depthwise or not.
+template <class Options>
+Result<void> expect_undilated(const Options* options) {
+  if (!options) return fail("its options are missing; the file is damaged");
+  if (options->dilation_h() == 1 && options->dilation_w() == 1) return {};
+  return fail("dilation {}x{}; Linnet runs dilation 1, as classifiers have it", options->dilation_h(),
+              options->dilation_w());
+}
+
 }  // namespace
 
 Result<Activation> activation_of(ActivationFunction function) {
@@ -59,10 +68,7 @@ Result<Constant> Translator::bias(int tensor, int size) {
 
 Result<void> Translator::convolution(const Call& call) {
   const auto* options = call.op.options_as_Conv2DOptions();
-  if (!options) return fail("its options are missing");
-  if (options->dilation_h() != 1 || options->dilation_w() != 1)
-    return fail("dilation {}x{}; no MobileNet classifier dilates", options->dilation_h(),
-                options->dilation_w());
+  LINNET_CHECK(expect_undilated(options));
   LINNET_TRY(const Activation activation, activation_of(options->activation()));
   LINNET_TRY(const NodeId x, node(call.input(0)));
   LINNET_TRY(const Array weight, constant(call.input(1)));
@@ -85,10 +91,7 @@ Result<void> Translator::convolution(const Call& call) {
 
 Result<void> Translator::depthwise(const Call& call) {
   const auto* options = call.op.options_as_DepthwiseConv2DOptions();
-  if (!options) return fail("its options are missing");
-  if (options->dilation_h() != 1 || options->dilation_w() != 1)
-    return fail("dilation {}x{}; no MobileNet classifier dilates", options->dilation_h(),
-                options->dilation_w());
+  LINNET_CHECK(expect_undilated(options));
   LINNET_TRY(const Activation activation, activation_of(options->activation()));
   LINNET_TRY(const NodeId x, node(call.input(0)));
   LINNET_TRY(const Array weight, constant(call.input(1)));
@@ -112,7 +115,7 @@ Result<void> Translator::depthwise(const Call& call) {
 
 Result<void> Translator::fully_connected(const Call& call) {
   const auto* options = call.op.options_as_FullyConnectedOptions();
-  if (!options) return fail("its options are missing");
+  if (!options) return fail("its options are missing; the file is damaged");
   if (options->weights_format() != 0)
     return fail("its weights are shuffled for one device; export the model without that");
   LINNET_TRY(const Activation activation, activation_of(options->activation()));
@@ -125,7 +128,7 @@ Result<void> Translator::fully_connected(const Call& call) {
 
 Result<void> Translator::average_pool(const Call& call) {
   const auto* options = call.op.options_as_Pool2DOptions();
-  if (!options) return fail("its options are missing");
+  if (!options) return fail("its options are missing; the file is damaged");
   LINNET_TRY(const Activation activation, activation_of(options->activation()));
   LINNET_TRY(const NodeId x, node(call.input(0)));
   const Shape& in = shape(x);
@@ -151,7 +154,7 @@ Result<void> Translator::mean(const Call& call) {
 
 Result<void> Translator::softmax(const Call& call) {
   const auto* options = call.op.options_as_SoftmaxOptions();
-  if (!options) return fail("its options are missing");
+  if (!options) return fail("its options are missing; the file is damaged");
   if (options->beta() != 1.0f) return fail("its beta is {}; Linnet runs 1", options->beta());
   LINNET_TRY(const NodeId x, node(call.input(0)));
   return emit(call, Softmax{}, {x});

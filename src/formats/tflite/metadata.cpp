@@ -81,7 +81,11 @@ Result<Preprocessing> normalisation(const ModelFile& file, const meta::Normaliza
   LINNET_TRY(p.mean, per_channel(file, "mean", options.mean()));
   LINNET_TRY(p.deviation, per_channel(file, "deviation", options.std()));
   for (const float deviation : p.deviation)
-    if (!(deviation > 0)) return fail("{}: its metadata gives a deviation of {}", file.name(), deviation);
+    if (!(deviation > 0))
+      return fail(
+          "{}: its metadata gives a deviation of {}, expected one above 0; export the model without metadata "
+          "and say it with --std",
+          file.name(), deviation);
   return p;
 }
 

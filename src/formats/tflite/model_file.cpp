@@ -60,9 +60,9 @@ Result<ModelFile> ModelFile::open(std::span<const std::byte> bytes, std::shared_
     return fail("{}: schema version {}; Linnet reads version 3, which every TFLite of the last years writes",
                 file.name_, file.model_->version());
   if (!file.model_->subgraphs() || file.model_->subgraphs()->size() == 0)
-    return fail("{}: the model holds no graph", file.name_);
+    return fail("{}: the model holds no graph; the file is damaged", file.name_);
   if (!file.graph().tensors() || !file.graph().operators())
-    return fail("{}: the graph holds no operators", file.name_);
+    return fail("{}: the graph holds no operators; the file is damaged", file.name_);
   return file;
 }
 
@@ -85,7 +85,7 @@ std::string ModelFile::tensor_name(int index) const {
 
 Result<std::vector<int>> ModelFile::dims(int index) const {
   const schema::Tensor* t = tensor(index);
-  if (!t) return fail("tensor {} does not exist", index);
+  if (!t) return fail("tensor {} does not exist; the file is damaged", index);
   const auto* shape = t->shape();
   if (const auto* signature = t->shape_signature())
     for (std::uint32_t i = 1; i < signature->size(); ++i)
@@ -96,12 +96,13 @@ Result<std::vector<int>> ModelFile::dims(int index) const {
   std::size_t values = 1;
   for (std::uint32_t i = 0; shape && i < shape->size(); ++i) {
     const int size = shape->Get(i);
-    if (size < 1) return fail("\"{}\" has a dimension of {}", tensor_name(index), size);
+    if (size < 1) return fail("\"{}\" has a dimension of {}; the file is damaged", tensor_name(index), size);
     values *= static_cast<std::size_t>(size);  // below 2^30 * 2^31
     if (values > kMaxValues) return fail("\"{}\" has more than {} values", tensor_name(index), kMaxValues);
     dims.push_back(size);
   }
-  if (dims.size() > 8) return fail("\"{}\" has {} dimensions", tensor_name(index), dims.size());
+  if (dims.size() > 8)
+    return fail("\"{}\" has {} dimensions; Linnet has at most 8", tensor_name(index), dims.size());
   return dims;
 }
 
@@ -114,12 +115,13 @@ bool ModelFile::is_constant(int index) const {
 
 Result<std::span<const std::byte>> ModelFile::buffer(std::uint32_t index) const {
   const auto* buffers = model_->buffers();
-  if (!buffers || index >= buffers->size()) return fail("buffer {} does not exist", index);
+  if (!buffers || index >= buffers->size())
+    return fail("buffer {} does not exist; the file is damaged", index);
   const schema::Buffer* b = buffers->Get(index);
   if (b->offset() > 1) {  // behind the flatbuffer: how files above 2 GiB are written, and small ones may be
     if (b->offset() > bytes_.size() || b->size() > bytes_.size() - b->offset())
-      return fail("buffer {} lies outside of the file (bytes {} + {} of {})", index, b->offset(), b->size(),
-                  bytes_.size());
+      return fail("buffer {} lies outside of the file (bytes {} + {} of {}); the file is damaged", index,
+                  b->offset(), b->size(), bytes_.size());
     return bytes_.subspan(b->offset(), b->size());
   }
   if (!b->data()) return std::span<const std::byte>{};
@@ -147,7 +149,8 @@ Result<Array> ModelFile::floats(int index) {
   LINNET_TRY(const std::span<const std::byte> bytes, buffer(t.buffer()));
   const std::size_t n = product(sizes);
   if (bytes.size() != n * (half ? 2 : 4))
-    return fail("\"{}\" has {} values but {} bytes", tensor_name(index), n, bytes.size());
+    return fail("\"{}\" has {} values but {} bytes; the file is damaged", tensor_name(index), n,
+                bytes.size());
 
   if (!half && reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(float) == 0)
     return Array{std::move(sizes), {reinterpret_cast<const float*>(bytes.data()), n}, owner_};
@@ -177,7 +180,8 @@ Result<std::vector<int>> ModelFile::integers(int index) const {
   if (bytes.empty())
     return fail("\"{}\" is computed by the model; Linnet needs it as a constant", tensor_name(index));
   if (n > 64 || bytes.size() != n * (wide ? 8 : 4))
-    return fail("\"{}\" has {} values but {} bytes", tensor_name(index), n, bytes.size());
+    return fail("\"{}\" has {} values but {} bytes; the file is damaged", tensor_name(index), n,
+                bytes.size());
   std::vector<int> values;
   for (std::size_t i = 0; i < n; ++i) {
     std::int64_t value = 0;
@@ -189,7 +193,7 @@ Result<std::vector<int>> ModelFile::integers(int index) const {
       value = narrow;
     }
     if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max())
-      return fail("\"{}\" holds {}, beyond any size", tensor_name(index), value);
+      return fail("\"{}\" holds {}, beyond any size; the file is damaged", tensor_name(index), value);
     values.push_back(static_cast<int>(value));
   }
   return values;

@@ -42,8 +42,7 @@ Result<void> Translator::check_types() const {
     if (type == INT8 || type == UINT8 || type == INT16 || type == INT4)
       return fail(
           "{}: \"{}\" is {}: a quantised model. This version of Linnet reads TFLite files of float32 and "
-          "float16 weights "
-          "only; export the float model",
+          "float16 weights only; export the float model",
           file_.name(), file_.tensor_name(static_cast<int>(i)), type_name(type));
   }
   return {};
@@ -98,8 +97,8 @@ Result<Graph> Translator::run() {
 Result<void> Translator::translate_operator(const schema::Operator& op) {
   const auto* codes = file_.model().operator_codes();
   if (!codes || op.opcode_index() >= codes->size())
-    return fail("{}: an operator has the code number {}, which the file does not list", file_.name(),
-                op.opcode_index());
+    return fail("{}: an operator has the code number {}, which the file does not list; the file is damaged",
+                file_.name(), op.opcode_index());
   const schema::OperatorCode& full = *codes->Get(op.opcode_index());
   // The short code saturates at 127; files older than the long one leave that at 0.
   const auto code = std::max(static_cast<BuiltinOperator>(full.short_builtin_code()), full.builtin_code());
@@ -160,7 +159,9 @@ Result<void> Translator::dispatch(const Call& call) {
 
 Result<Array> Translator::constant(int tensor) {
   if (const auto found = dequantized_.find(tensor); found != dequantized_.end()) return found->second;
-  if (!is_constant(tensor)) return fail("\"{}\" is not a constant of the file", file_.tensor_name(tensor));
+  if (!is_constant(tensor))
+    return fail("\"{}\" is not a constant of the file; export the model with constant weights",
+                file_.tensor_name(tensor));
   return file_.floats(tensor);
 }
 
@@ -181,7 +182,7 @@ Result<NodeId> Translator::node(int tensor) {
     case Value::Form::kNode: return held.node;
     case Value::Form::kUnknown:
       return is_constant(tensor) ? fail("\"{}\" is a constant where the image's values are expected", name)
-                                 : fail("\"{}\" is read before it is computed", name);
+                                 : fail("\"{}\" is read before it is computed; the file is damaged", name);
     case Value::Form::kSizes:
       return fail("\"{}\" is computed from shapes; Linnet reads that only into a RESHAPE", name);
     case Value::Form::kTimesRelu6:
@@ -222,11 +223,12 @@ Result<NodeId> Translator::add(std::string name, Op op, std::vector<NodeId> inpu
 
 Result<void> Translator::define(int tensor, Value new_value) {
   if (value(tensor).form != Value::Form::kUnknown || is_constant(tensor))
-    return fail("its output has a value already");
+    return fail("its output has a value already; the file is damaged");
   LINNET_TRY(const std::vector<int> declared, file_.dims(tensor));
   const Shape& computed = shape(new_value.node);
   if (shape_of(declared) != computed)
-    return fail("computes {}, but the file declares {}", to_string(computed), dims_text(declared));
+    return fail("computes {}, but the file declares {}; the file is damaged", to_string(computed),
+                dims_text(declared));
   values_[static_cast<std::size_t>(tensor)] = new_value;
   return {};
 }
@@ -252,7 +254,7 @@ Result<void> Translator::pad(const Call& call) {
   if (call.code == BuiltinOperator::PADV2) {
     LINNET_TRY(const Array value, constant(call.input(2)));
     if (value.values.size() != 1 || value.values[0] != 0.0f)
-      return fail("it pads with something else than 0");
+      return fail("it pads with something else than 0; Linnet pads with zeros");
   }
   return emit(call, Pad{{rows[2], rows[3], rows[4], rows[5]}}, {x});
 }
@@ -273,7 +275,7 @@ Result<void> Translator::dequantize(const Call& call) {
     return fail(
         "of something else than float16 weights; this version of Linnet reads float TFLite files only");
   if (value(to).form != Value::Form::kUnknown || is_constant(to))
-    return fail("its output has a value already");
+    return fail("its output has a value already; the file is damaged");
   LINNET_TRY(dequantized_[to], file_.floats(from));
   return {};
 }

@@ -83,7 +83,9 @@ Result<Header> read_header(const Source& source) {
         mask = in.u32_little();
         const std::uint32_t ones = mask ? mask >> std::countr_zero(mask) : 0;
         if (!in.ended() && (!mask || (ones & (ones + 1)) || (h.bits == 16 && mask > 0xffff)))
-          return fail("{}: colour mask {:#x} in the BMP header is not one run of bits", source.name, mask);
+          return fail(
+              "{}: colour mask {:#x} in the BMP header is not one run of bits; save the picture as PNG",
+              source.name, mask);
       }
     }
   }
@@ -103,7 +105,8 @@ Result<Header> read_header(const Source& source) {
   }
   if (in.ended()) return cut_short(source);
   if (h.pixels_at < 14 + h.header_size)
-    return fail("{}: the BMP's pixels begin at byte {}, inside its header", source.name, h.pixels_at);
+    return fail("{}: the BMP's pixels begin at byte {}, inside its header; the file is damaged", source.name,
+                h.pixels_at);
   if (h.pixels_at > source.bytes.size()) return cut_short(source);
   return h;
 }
@@ -116,7 +119,8 @@ std::uint8_t field(std::uint32_t pixel, std::uint32_t mask) {
 }
 
 std::unexpected<Error> no_such_colour(const Source& source, const Header& h, std::uint32_t index) {
-  return fail("{}: colour {} is used, but the BMP's palette has {}", source.name, index, h.palette.size());
+  return fail("{}: colour {} is used, but the BMP's palette has {}; the file is damaged", source.name, index,
+              h.palette.size());
 }
 
 Result<void> unpack_row(const Source& source, const Header& h, const std::uint8_t* in, std::uint8_t* rgb) {

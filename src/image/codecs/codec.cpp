@@ -4,7 +4,8 @@ namespace linnet::image {
 
 Result<void> check_size(const Source& source, std::int64_t width, std::int64_t height) {
   if (width <= 0 || height <= 0)
-    return fail("{}: a picture of {} x {} pixels is empty", source.name, width, height);
+    return fail("{}: a picture of {} x {} pixels is empty; get an undamaged copy", source.name, width,
+                height);
   if (width > source.max_pixels / height)
     return fail(
         "{}: {} x {} pixels are too many; at most {} million pixels are decoded, make the picture smaller "

@@ -76,7 +76,8 @@ Result<Decoded> decode_netpbm(const Source& source) {
     return fail("{}: the P{} picture is cut short; get a whole copy", source.name, kind);
   };
   const auto malformed = [&](std::string_view what) {
-    return fail("{}: the {} of the P{} picture is not a number that makes sense", source.name, what, kind);
+    return fail("{}: the {} of the P{} picture is not a number that makes sense; the file is damaged",
+                source.name, what, kind);
   };
 
   TextReader reader(source.bytes, 2);
@@ -142,8 +143,8 @@ Result<Decoded> decode_netpbm(const Source& source) {
       value = maximum <= 255 ? bytes.u8() : bytes.u16_big();
     }
     if (value > maximum)
-      return fail("{}: sample {} is above {}, the largest value that its header allows", source.name, value,
-                  maximum);
+      return fail("{}: sample {} is above {}, the largest value that its header allows; the file is damaged",
+                  source.name, value, maximum);
     store(image, sample, channels, to_8_bits[value]);
   }
   return Decoded{std::move(image)};

@@ -25,14 +25,15 @@ std::unexpected<Error> spng_failure(const Source& source, int code) {
     return fail("{}: the PNG is cut short; get a whole copy", source.name);
   if (code == SPNG_EOVERFLOW)
     return fail("{}: the PNG claims a size that overflows memory; get an undamaged copy", source.name);
-  return fail("{}: not a PNG that can be decoded: {}", source.name, spng_strerror(code));
+  return fail("{}: not a PNG that can be decoded: {}; get an undamaged copy", source.name,
+              spng_strerror(code));
 }
 
 }  // namespace
 
 Result<Decoded> decode_png(const Source& source) {
   const std::unique_ptr<spng_ctx, FreeContext> context(spng_ctx_new(0));
-  if (!context) return fail("{}: no memory to decode the PNG", source.name);
+  if (!context) return fail("{}: no memory to decode the PNG; make the picture smaller first", source.name);
   spng_set_chunk_limits(context.get(), kMaxChunkBytes, kMaxChunkBytes);
   if (const int code = spng_set_png_buffer(context.get(), source.bytes.data(), source.bytes.size()))
     return spng_failure(source, code);

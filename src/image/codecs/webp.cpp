@@ -33,15 +33,18 @@ Result<Decoded> decode_webp(const Source& source) {
 
   WebPDecoderConfig config;
   if (!WebPInitDecoderConfig(&config))
-    return fail("{}: libwebp is of another version than Linnet was built for", source.name);
+    return fail("{}: libwebp is of another version than Linnet was built for; build Linnet anew",
+                source.name);
   const auto check = [&](VP8StatusCode status) -> Result<void> {
     switch (status) {
       case VP8_STATUS_OK: return {};
       case VP8_STATUS_NOT_ENOUGH_DATA:
       case VP8_STATUS_SUSPENDED: return cut_short();
-      case VP8_STATUS_OUT_OF_MEMORY: return fail("{}: no memory to decode the WebP", source.name);
+      case VP8_STATUS_OUT_OF_MEMORY:
+        return fail("{}: no memory to decode the WebP; make the picture smaller first", source.name);
       case VP8_STATUS_UNSUPPORTED_FEATURE:
-        return fail("{}: the WebP uses a feature that libwebp does not know", source.name);
+        return fail("{}: the WebP uses a feature that libwebp does not know; save the picture as PNG",
+                    source.name);
       default: return fail("{}: the WebP is damaged; get an undamaged copy", source.name);
     }
   };
