@@ -4,7 +4,7 @@ if(CMAKE_CXX_FLAGS MATCHES "-ffast-math|-Ofast|-funsafe-math-optimizations")
   message(FATAL_ERROR "Linnet's results are exact by definition; -ffast-math breaks them. Remove it from CMAKE_CXX_FLAGS.")
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off)
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives of g++ 12 through std::variant and std::string at -O3.
   add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-psabi)
