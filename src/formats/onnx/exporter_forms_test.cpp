@@ -43,6 +43,12 @@ TEST(onnx_forms, a_head_is_pool_and_linear_however_it_is_flattened) {
        [](Model& m) {
          return gemm(m, m.node("Reshape", {pool(m), m.ints("shape", {-1, 2})}, "flat"));
        }},
+      {"Gather from a Constant's value_ints, Reshape",
+       [](Model& m) {
+         m.node("Constant", {}, "sizes", {{"value_ints", Ints{2, -1}}});
+         m.node("Gather", {"sizes", m.ints("swapped", {1, 0})}, "shape", {{"axis", 0}});
+         return gemm(m, m.node("Reshape", {pool(m), "shape"}, "flat"));
+       }},
       {"Reshape to [0, -1]",
        [](Model& m) {
          return gemm(m, m.node("Reshape", {pool(m), m.ints("shape", {0, -1})}, "flat"));

@@ -72,11 +72,13 @@ Result<Tensor> fold_constant(const Fold& fold) {
   }
   if (attributes.has("value_floats")) {
     LINNET_TRY(auto values, attributes.numbers("value_floats"));
-    return Tensor({static_cast<std::int64_t>(values.size())}, std::move(values));
+    const auto size = static_cast<std::int64_t>(values.size());  // arguments have no order among themselves
+    return Tensor({size}, std::move(values));
   }
   if (attributes.has("value_ints")) {
     LINNET_TRY(auto values, attributes.integers("value_ints", {}));
-    return Tensor({static_cast<std::int64_t>(values.size())}, std::move(values));
+    const auto size = static_cast<std::int64_t>(values.size());  // arguments have no order among themselves
+    return Tensor({size}, std::move(values));
   }
   return fail("a constant that is neither numbers nor a tensor of them; fold it with onnxsim");
 }
