@@ -36,6 +36,16 @@ struct Int8 {
     store(bytes, v);
     __builtin_memcpy(p, bytes, static_cast<unsigned>(n));
   }
+  /// The first kVectors * kLanes bytes.
+  template <int kVectors>
+  LINNET_INLINE void store_first(int8_t* p, S8 v) {
+    if constexpr (kVectors == 4) return store(p, v);
+    if constexpr (kVectors == 1)
+      return _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(v));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(v));
+    if constexpr (kVectors == 3)
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(p + 16), _mm256_extracti128_si256(v, 1));
+  }
 
   /// A linnet_output in registers.
   struct Output {

@@ -26,6 +26,16 @@ struct Int8 {
   /// The first n bytes, 0 <= n <= 64, the rest zero; memory behind them is not touched.
   LINNET_INLINE S8 load_partial(const int8_t* p, int n) { return _mm512_maskz_loadu_epi8(mask(n), p); }
   LINNET_INLINE void store_partial(int8_t* p, S8 v, int n) { _mm512_mask_storeu_epi8(p, mask(n), v); }
+  /// The first kVectors * kLanes bytes.
+  template <int kVectors>
+  LINNET_INLINE void store_first(int8_t* p, S8 v) {
+    if constexpr (kVectors == 4) return store(p, v);
+    if constexpr (kVectors == 1)
+      return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_castsi512_si128(v));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_castsi512_si256(v));
+    if constexpr (kVectors == 3)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 32), _mm512_extracti32x4_epi32(v, 2));
+  }
 
   /// A linnet_output in registers.
   struct Output {

@@ -36,6 +36,16 @@ struct Int8 {
     store(bytes, v);
     __builtin_memcpy(p, bytes, static_cast<unsigned>(n));
   }
+  /// The first kVectors * kLanes bytes.
+  template <int kVectors>
+  LINNET_INLINE void store_first(int8_t* p, S8 v) {
+    if constexpr (kVectors == 4) return store(p, v);
+    if constexpr (kVectors == 1)
+      return vst1q_lane_s32(reinterpret_cast<int32_t*>(p), vreinterpretq_s32_s8(v), 0);
+    vst1_s8(p, vget_low_s8(v));
+    if constexpr (kVectors == 3)
+      vst1q_lane_s32(reinterpret_cast<int32_t*>(p + 8), vreinterpretq_s32_s8(v), 2);
+  }
 
   /// A linnet_output in registers.
   struct Output {
