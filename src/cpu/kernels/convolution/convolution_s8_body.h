@@ -32,9 +32,10 @@ struct TileStoreS8 {
   int channels;
   bool whole;  ///< the vectors have no lane too many
 
-  /// Where the panel is all of y, what a row has too much is overwritten by the next one: all but the last.
+  /// Where the panel is all of y, what a row has too much is overwritten by the next one.
   inline __attribute__((always_inline)) void row(std::int8_t* y, typename V::S8 bytes, bool last) const {
-    if (whole || (!last && channels == y_pixel))
+    constexpr int kWhole = kVectors * V::kLanes;
+    if (whole || (!last && channels == y_pixel && kWhole <= 2 * channels))
       V::template store_first<kVectors>(y, bytes);
     else
       V::store_partial(y, bytes, channels);
