@@ -264,27 +264,34 @@ void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, 
     return run_tiles_s8<D, kVectors, kWide>(rows, t, tiles - longer, tile_end.to());
   }
 
-  alignas(64) std::int8_t bytes[kMaxRows * kRowBytes];
+  // Some tiles go to the buffer before the first is finished: its stores have then left for the cache, and
+  // loads that span several of them do not wait.
+  constexpr int kTogether = 4;
+  alignas(64) std::int8_t bytes[kTogether * kMaxRows * kRowBytes];
   alignas(64) std::int32_t raw[kMaxRows * kVectors * V::kLanes];
   const int channels = t.channels;
   std::ptrdiff_t offset = t.y - a.y;
   if (is_raw) t.raw = raw;
   t.y = bytes;
   // Where the panel is all of y's channels, rows follow one another without a gap and are finished as one.
-  const bool single = channels == a.k;
-  t.y_pixel = single && !is_raw ? a.k : kRowBytes;
+  const bool single = channels == a.k && !is_raw;
+  t.y_pixel = single ? a.k : kRowBytes;
   t.channels = kVectors * V::kLanes;
-  for (int tile = 0; tile < tiles; ++tile) {
-    const int count = rows + (tile < longer ? 1 : 0);
-    run_tiles_s8<D, kVectors, kWide>(count, t, 1, tile_end.to());
+  for (int tile = 0; tile < tiles;) {
+    const int same = (tile < longer ? longer : tiles) - tile;  // tiles of as many rows
+    const int together = is_raw ? 1 : same < kTogether ? same : kTogether;
+    const int tile_rows = rows + (tile < longer ? 1 : 0);
+    const int count = together * tile_rows;
+    run_tiles_s8<D, kVectors, kWide>(tile_rows, t, together, tile_end.to());
     if (is_raw) tile_end.requantize(raw, count, kVectors, lane, sums, bytes);
-    if (t.y_pixel == a.k)
+    if (single)
       tile_end.finish_contiguous(bytes, offset, count * channels);
     else
       tile_end.finish(bytes, count, offset, channels);
     t.x += count * t.x_row;
     offset += std::ptrdiff_t{count} * a.k;
     if (sums) sums += count;
+    tile += together;
   }
 }
 
@@ -298,17 +305,19 @@ void gather_s8(const ConvolutionS8& a, int begin, int end, std::ptrdiff_t row, s
     D::gather(x, (end - begin) * a.run, a.scratch);
   } else {
     std::byte* y = a.scratch;
-    for (int i = begin; i < end; ++i, x += a.x_pixel, y += row) {
-      // What lies behind a run belongs to the windows of the pixels that follow.
-      const bool more_behind = (a.pixels - 1 - i) * a.x_pixel >= D::kOver;
-      for (int r = 0; r < a.runs; ++r) {
-        std::byte* const to = y + std::ptrdiff_t{r} * a.run * D::kLayout.bytes;
-        if (more_behind)
-          D::gather_over(x + r * a.x_run, a.run, to);
-        else
-          D::gather(x + r * a.x_run, a.run, to);
+    const std::ptrdiff_t step = std::ptrdiff_t{a.run} * D::kLayout.bytes;
+    // What lies behind a run belongs to the windows of the pixels that follow, as long as there are enough.
+    const std::ptrdiff_t last = a.x_pixel * (a.pixels - 1) + a.run - 16;
+    int i = begin;
+    if (a.runs == 3 && a.run <= 16) {  // a stem
+      for (; i < end && i * a.x_pixel <= last; ++i, x += a.x_pixel, y += row) {
+        D::gather_sixteen(x, y);
+        D::gather_sixteen(x + a.x_run, y + step);
+        D::gather_sixteen(x + 2 * a.x_run, y + 2 * step);
       }
     }
+    for (; i < end; ++i, x += a.x_pixel, y += row)
+      for (int r = 0; r < a.runs; ++r) D::gather(x + r * a.x_run, a.run, y + r * step);
   }
   if (!sums) return;
   x = a.x + begin * a.x_pixel;

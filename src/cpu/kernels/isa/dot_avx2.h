@@ -17,7 +17,6 @@ struct Dot {
       .lanes = 8, .vectors = 4, .group = 2, .halves = false, .bytes = 2, .offset = 0};
   static constexpr int kSteps = 1;             ///< groups in an X
   static constexpr bool kWideDiffers = false;  ///< weights of -128 need a form of their own
-  static constexpr int kOver = 15;             ///< bytes behind a run that gather_over() may read
   static constexpr int max_rows(int vectors) {
     return vectors == 4 ? 2 : vectors == 3 ? 3 : vectors == 2 ? 5 : 8;
   }
@@ -37,12 +36,6 @@ struct Dot {
   static inline Int8::I32 set(std::int32_t v) { return _mm256_set1_epi32(v); }
   static inline Int8::I32 sub(Int8::I32 a, Int8::I32 b) { return _mm256_sub_epi32(a, b); }
 
-  /// gather() where memory behind a run may be read.
-  static inline void gather_over(const std::int8_t* x, int n, std::byte* y) {
-    for (int i = 0; i < n; i += 16)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 2 * i),
-                          _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
-  }
   /// n values of x to y, in the form that load_x() reads. May write 64 bytes behind.
   static inline void gather(const std::int8_t* x, int n, std::byte* y) {
     int i = 0;
@@ -59,6 +52,11 @@ struct Dot {
       const std::int16_t twice = x[i];
       __builtin_memcpy(y + 2 * i, &twice, sizeof twice);
     }
+  }
+  /// Sixteen values likewise.
+  static inline void gather_sixteen(const std::int8_t* x, std::byte* y) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), _mm256_cvtepi8_epi16(v));
   }
 
  private:

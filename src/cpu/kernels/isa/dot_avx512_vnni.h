@@ -17,7 +17,6 @@ struct Dot {
       .lanes = 16, .vectors = 4, .group = 4, .halves = false, .bytes = 1, .offset = 128};
   static constexpr int kSteps = 1;             ///< groups in an X
   static constexpr bool kWideDiffers = false;  ///< weights of -128 need a form of their own
-  static constexpr int kOver = 63;             ///< bytes behind a run that gather_over() may read
   static constexpr int max_rows(int vectors) {
     return vectors == 4 ? 6 : vectors == 3 ? 8 : vectors == 2 ? 12 : 14;
   }
@@ -35,16 +34,6 @@ struct Dot {
   static inline Int8::I32 set(std::int32_t v) { return _mm512_set1_epi32(v); }
   static inline Int8::I32 sub(Int8::I32 a, Int8::I32 b) { return _mm512_sub_epi32(a, b); }
 
-  /// gather() for short runs and where memory behind them may be read.
-  static inline void gather_over(const std::int8_t* x, int n, std::byte* y) {
-    const __m512i sign = _mm512_set1_epi8(-128);
-    if (n <= 16) {  // a stem's: no wide stores across cache lines
-      const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
-      return _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm_xor_si128(v, _mm512_castsi512_si128(sign)));
-    }
-    for (int i = 0; i < n; i += 64)
-      _mm512_storeu_si512(y + i, _mm512_xor_si512(_mm512_loadu_si512(x + i), sign));
-  }
   /// n values of x to y, in the form that load_x() reads. May write 64 bytes behind.
   static inline void gather(const std::int8_t* x, int n, std::byte* y) {
     const __m512i sign = _mm512_set1_epi8(-128);
@@ -52,6 +41,11 @@ struct Dot {
     for (; i + 64 <= n; i += 64)
       _mm512_storeu_si512(y + i, _mm512_xor_si512(_mm512_loadu_si512(x + i), sign));
     if (i < n) _mm512_storeu_si512(y + i, _mm512_xor_si512(Int8::load_partial(x + i, n - i), sign));
+  }
+  /// Sixteen values likewise.
+  static inline void gather_sixteen(const std::int8_t* x, std::byte* y) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm_xor_si128(v, _mm_set1_epi8(-128)));
   }
 };
 

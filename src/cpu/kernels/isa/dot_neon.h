@@ -23,11 +23,6 @@ inline void gather_bytes(const std::int8_t* x, int n, std::byte* y) {
   for (; i < n; ++i) to[i] = x[i];
 }
 
-/// The same where up to 15 bytes behind may be read; as many may be written.
-inline void gather_bytes_over(const std::int8_t* x, int n, std::byte* y) {
-  for (int i = 0; i < n; i += 16) vst1q_s8(reinterpret_cast<std::int8_t*>(y) + i, vld1q_s8(x + i));
-}
-
 struct Dot {
   using Int8 = numerics::neon::Int8;
   using Weights = int8x16_t;
@@ -36,7 +31,6 @@ struct Dot {
       .lanes = 4, .vectors = 4, .group = 4, .halves = true, .bytes = 1, .offset = 0};
   static constexpr int kSteps = 1;            ///< groups in an X
   static constexpr bool kWideDiffers = true;  ///< weights of -128 need a form of their own
-  static constexpr int kOver = 15;            ///< bytes behind a run that gather_over() may read
   static constexpr int max_rows(int vectors) { return vectors == 4 ? 4 : vectors == 3 ? 5 : 8; }
 
   static inline Weights load_weights(const std::byte* w) {
@@ -58,7 +52,9 @@ struct Dot {
   }
   static inline Int8::I32 set(std::int32_t v) { return vdupq_n_s32(v); }
   static inline Int8::I32 sub(Int8::I32 a, Int8::I32 b) { return vsubq_s32(a, b); }
-  static inline void gather_over(const std::int8_t* x, int n, std::byte* y) { gather_bytes_over(x, n, y); }
+  static inline void gather_sixteen(const std::int8_t* x, std::byte* y) {
+    vst1q_s8(reinterpret_cast<std::int8_t*>(y), vld1q_s8(x));
+  }
   static inline void gather(const std::int8_t* x, int n, std::byte* y) { gather_bytes(x, n, y); }
 };
 

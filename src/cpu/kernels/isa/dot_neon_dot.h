@@ -18,7 +18,6 @@ struct Dot {
       .lanes = 4, .vectors = 4, .group = 4, .halves = false, .bytes = 1, .offset = 0};
   static constexpr int kSteps = 4;             ///< groups in an X
   static constexpr bool kWideDiffers = false;  ///< weights of -128 need a form of their own
-  static constexpr int kOver = 15;             ///< bytes behind a run that gather_over() may read
   static constexpr int max_rows(int vectors) { return vectors == 4 ? 5 : vectors == 3 ? 6 : 8; }
 
   static inline Weights load_weights(const std::byte* w) {
@@ -37,8 +36,8 @@ struct Dot {
   }
   static inline Int8::I32 set(std::int32_t v) { return vdupq_n_s32(v); }
   static inline Int8::I32 sub(Int8::I32 a, Int8::I32 b) { return vsubq_s32(a, b); }
-  static inline void gather_over(const std::int8_t* x, int n, std::byte* y) {
-    neon::gather_bytes_over(x, n, y);
+  static inline void gather_sixteen(const std::int8_t* x, std::byte* y) {
+    vst1q_s8(reinterpret_cast<std::int8_t*>(y), vld1q_s8(x));
   }
   static inline void gather(const std::int8_t* x, int n, std::byte* y) { neon::gather_bytes(x, n, y); }
 };
