@@ -223,7 +223,7 @@ TEST(tflite, hard_swish_and_hard_sigmoid_are_put_together_from_their_pieces) {
   const std::vector<int> dims = {1, 1, 4, 1};
   const std::vector<float> image = {-4, -1, 1, 5};
   const auto swish = [](float x) {
-    return static_cast<float>(reference::activate(x, Activation::kHardSwish));
+    return static_cast<float>(activate(x, Activation::kHardSwish));
   };
   const auto expect_swish = [&](TestModel& m, int y) {
     const Graph graph = read(m.bytes(y));
