@@ -35,7 +35,8 @@ class Constant {
   /// Owns `values`; their number is the product of `dims`.
   Constant(std::vector<int> dims, AlignedVector<float> values);
   template <Element T>
-  Constant(std::vector<int> dims, AlignedVector<T> values) : Constant(own(std::move(dims), std::move(values))) {}
+  Constant(std::vector<int> dims, AlignedVector<T> values)
+      : Constant(own(std::move(dims), std::move(values))) {}
   /// Views `values`, which `owner` keeps alive.
   Constant(std::vector<int> dims, std::span<const float> values, std::shared_ptr<const void> owner);
   template <Element T>

@@ -95,9 +95,10 @@ std::string dump(const Graph& graph) {
   std::string text = fmt::format("{}\n", graph.name);
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Node& node = graph[id];
-    text += fmt::format("{:4} {:<44} {:<20} {:<34} <- {:<10} {}{}{}\n", id, node.name, op_name(node.op),
-                        describe(node.op), fmt::format("{}", fmt::join(node.inputs, ", ")),
-                        to_string(node.shape), describe(node.quantization), id == graph.output ? " (output)" : "");
+    text +=
+        fmt::format("{:4} {:<44} {:<20} {:<34} <- {:<10} {}{}{}\n", id, node.name, op_name(node.op),
+                    describe(node.op), fmt::format("{}", fmt::join(node.inputs, ", ")), to_string(node.shape),
+                    describe(node.quantization), id == graph.output ? " (output)" : "");
   }
   return text;
 }

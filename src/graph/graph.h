@@ -33,7 +33,8 @@ struct Node {
   Op op;
   std::vector<NodeId> inputs;  ///< each smaller than the node's own index
   Shape shape;                 ///< of the output
-  std::optional<Quantization> quantization = {};  ///< of the output: at every node of an int8 graph, at none else
+  std::optional<Quantization> quantization =
+      {};  ///< of the output: at every node of an int8 graph, at none else
   bool operator==(const Node&) const = default;
 };
 
@@ -63,9 +64,10 @@ inline bool is_int8(const Graph& graph) {
 Result<Shape> infer_shape(const Op& op, std::span<const Shape> inputs);
 
 /// The executable definition of a legal graph: node 0 and only node 0 is the Input; names are unique and not
-/// empty; inputs point backwards; every constant has its dimensions and type; every stored shape is the inferred
-/// one; labels are as many as classes. In an int8 graph besides: every node is quantised, every multiplier exists,
-/// no accumulator leaves int32, and there is no BatchNorm and no Softmax. Errors name the node.
+/// empty; inputs point backwards; every constant has its dimensions and type; every stored shape is the
+/// inferred one; labels are as many as classes. In an int8 graph besides: every node is quantised, every
+/// multiplier exists, no accumulator leaves int32, and there is no BatchNorm and no Softmax. Errors name the
+/// node.
 Result<void> validate(const Graph& graph);
 
 /// A line a node: index, name, operator and its numbers, inputs, shape. For people and for golden tests.

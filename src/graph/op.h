@@ -2,9 +2,9 @@
 //
 // An operator is plain data. Activations are {H, W, C}; the letters are those of base/shape.h.
 //
-// The same operators make a float graph and an int8 one (graph.h says which it is). In an int8 graph weights are
-// int8 with one scale an output channel, biases int32 with scale s_x * s_w, and a layer's own activation is one that
-// a pair of limits expresses: none, relu or relu6. Any other stands alone.
+// The same operators make a float graph and an int8 one (graph.h says which it is). In an int8 graph weights
+// are int8 with one scale an output channel, biases int32 with scale s_x * s_w, and a layer's own activation
+// is one that a pair of limits expresses: none, relu or relu6. Any other stands alone.
 #pragma once
 
 #include <string_view>
@@ -56,7 +56,7 @@ struct Convolution {
   Constant bias = {};    ///< [K], or absent
   Activation activation = Activation::kNone;
   Constant weight_scale = {};  ///< [K], each at least 0; int8 graphs only
-  int weight_zero_point = 0;    ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
+  int weight_zero_point = 0;   ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
   bool operator==(const Convolution&) const = default;
 };
 
@@ -67,7 +67,7 @@ struct Depthwise {
   Constant bias = {};    ///< [C], or absent
   Activation activation = Activation::kNone;
   Constant weight_scale = {};  ///< [C], each at least 0; int8 graphs only
-  int weight_zero_point = 0;    ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
+  int weight_zero_point = 0;   ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
   bool operator==(const Depthwise&) const = default;
 };
 
@@ -77,7 +77,7 @@ struct Linear {
   Constant bias = {};    ///< [K], or absent
   Activation activation = Activation::kNone;
   Constant weight_scale = {};  ///< [K], each at least 0; int8 graphs only
-  int weight_zero_point = 0;    ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
+  int weight_zero_point = 0;   ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
   bool operator==(const Linear&) const = default;
 };
 

@@ -73,8 +73,8 @@ Result<void> validate_layer(const Graph& graph, NodeId id, const LayerWeights& l
   for (std::size_t k = 0; k < bounds.size(); ++k) {
     const float scale = layer.weight_scale.values()[k];
     if (!numerics::layer_multiplier(x.scale, scale, y.scale))
-      return fail("channel {}: the scales {:g} (input), {:g} (weights) and {:g} (output) give no multiplier", k,
-                  x.scale, scale, y.scale);
+      return fail("channel {}: the scales {:g} (input), {:g} (weights) and {:g} (output) give no multiplier",
+                  k, x.scale, scale, y.scale);
     if (bounds[k] > std::numeric_limits<std::int32_t>::max())
       return fail("channel {}: its accumulator can reach {}, more than an int32 holds", k, bounds[k]);
   }
@@ -91,67 +91,68 @@ Result<void> validate_int8(const Graph& graph, NodeId id) {
     return fail("its zero point is {}, expected one in [-128, 127]", y.zero_point);
   if (const auto layer = layer_weights(node.op)) return validate_layer(graph, id, *layer);
   const auto no_multiplier = [] { return fail("its scales are too far apart for int8 arithmetic"); };
-  return std::visit(
-      Overloaded{
-          [&](const Add& op) -> Result<void> {
-            if (!is_limit(op.activation))
-              return fail("has the activation {}, which in int8 is a node of its own",
-                          to_string(op.activation));
-            if (!numerics::add_multiplier(input_quantization(graph, id, 0).scale,
-                                          input_quantization(graph, id, 1).scale, y.scale))
-              return no_multiplier();
-            return {};
-          },
-          [&](const Multiply&) -> Result<void> {
-            if (!numerics::product_multiplier(input_quantization(graph, id, 0).scale,
-                                              input_quantization(graph, id, 1).scale, y.scale))
-              return no_multiplier();
-            return {};
-          },
-          [&](const GlobalAveragePool&) -> Result<void> {
-            const std::int64_t pixels = graph[node.inputs[0]].shape.pixels();
-            if (pixels * 255 > std::numeric_limits<std::int32_t>::max())
-              return fail("the sum of {} pixels does not fit an int32", pixels);
-            if (!numerics::average_multiplier(input_quantization(graph, id).scale, y.scale,
-                                              static_cast<int>(pixels)))
-              return no_multiplier();
-            return {};
-          },
-          [&](const Pad&) -> Result<void> {
-            if (input_quantization(graph, id) != y) return fail("must keep the quantization of its input");
-            return {};
-          },
-          [&](const Identity&) -> Result<void> {
-            if (input_quantization(graph, id) != y) return fail("must keep the quantization of its input");
-            return {};
-          },
-          [](const BatchNorm&) -> Result<void> { return fail("has no int8 form; fold it before quantizing"); },
-          [](const Softmax&) -> Result<void> {
-            return fail("has no int8 form; an int8 graph ends with its logits");
-          },
-          [](const auto&) -> Result<void> { return {}; },
-      },
-      node.op);
+  return std::visit(Overloaded{
+                        [&](const Add& op) -> Result<void> {
+                          if (!is_limit(op.activation))
+                            return fail("has the activation {}, which in int8 is a node of its own",
+                                        to_string(op.activation));
+                          if (!numerics::add_multiplier(input_quantization(graph, id, 0).scale,
+                                                        input_quantization(graph, id, 1).scale, y.scale))
+                            return no_multiplier();
+                          return {};
+                        },
+                        [&](const Multiply&) -> Result<void> {
+                          if (!numerics::product_multiplier(input_quantization(graph, id, 0).scale,
+                                                            input_quantization(graph, id, 1).scale, y.scale))
+                            return no_multiplier();
+                          return {};
+                        },
+                        [&](const GlobalAveragePool&) -> Result<void> {
+                          const std::int64_t pixels = graph[node.inputs[0]].shape.pixels();
+                          if (pixels * 255 > std::numeric_limits<std::int32_t>::max())
+                            return fail("the sum of {} pixels does not fit an int32", pixels);
+                          if (!numerics::average_multiplier(input_quantization(graph, id).scale, y.scale,
+                                                            static_cast<int>(pixels)))
+                            return no_multiplier();
+                          return {};
+                        },
+                        [&](const Pad&) -> Result<void> {
+                          if (input_quantization(graph, id) != y)
+                            return fail("must keep the quantization of its input");
+                          return {};
+                        },
+                        [&](const Identity&) -> Result<void> {
+                          if (input_quantization(graph, id) != y)
+                            return fail("must keep the quantization of its input");
+                          return {};
+                        },
+                        [](const BatchNorm&) -> Result<void> {
+                          return fail("has no int8 form; fold it before quantizing");
+                        },
+                        [](const Softmax&) -> Result<void> {
+                          return fail("has no int8 form; an int8 graph ends with its logits");
+                        },
+                        [](const auto&) -> Result<void> { return {}; },
+                    },
+                    node.op);
 }
 
 }  // namespace
 
 std::optional<LayerWeights> layer_weights(const Op& op) {
   const auto view = [](const auto& o, int channels, bool last) {
-    return LayerWeights{o.weight,     o.bias,   o.weight_scale, o.weight_zero_point,
-                        o.activation, channels, last};
+    return LayerWeights{o.weight, o.bias, o.weight_scale, o.weight_zero_point, o.activation, channels, last};
   };
   const auto first = [](const Constant& weight) { return weight.absent() ? 0 : weight.dims().front(); };
-  return std::visit(
-      Overloaded{
-          [&](const Convolution& o) { return std::optional(view(o, first(o.weight), false)); },
-          [&](const Linear& o) { return std::optional(view(o, first(o.weight), false)); },
-          [&](const Depthwise& o) {
-            return std::optional(view(o, o.weight.absent() ? 0 : o.weight.dims().back(), true));
-          },
-          [](const auto&) { return std::optional<LayerWeights>(); },
-      },
-      op);
+  return std::visit(Overloaded{
+                        [&](const Convolution& o) { return std::optional(view(o, first(o.weight), false)); },
+                        [&](const Linear& o) { return std::optional(view(o, first(o.weight), false)); },
+                        [&](const Depthwise& o) {
+                          return std::optional(view(o, o.weight.absent() ? 0 : o.weight.dims().back(), true));
+                        },
+                        [](const auto&) { return std::optional<LayerWeights>(); },
+                    },
+                    op);
 }
 
 bool IntegerLayer::exact_in_float(std::size_t k) const {
@@ -195,8 +196,8 @@ IntegerLayer integer_layer(const Graph& graph, NodeId id) {
 }
 
 linnet_add_multiplier add_multiplier_of(const Graph& graph, NodeId id) {
-  return *numerics::add_multiplier(input_quantization(graph, id, 0).scale, input_quantization(graph, id, 1).scale,
-                                   quantization_of(graph, id).scale);
+  return *numerics::add_multiplier(input_quantization(graph, id, 0).scale,
+                                   input_quantization(graph, id, 1).scale, quantization_of(graph, id).scale);
 }
 
 linnet_multiplier product_multiplier_of(const Graph& graph, NodeId id) {

@@ -1,5 +1,6 @@
-// What the nodes of an int8 graph compute with: multipliers, limits and tables, each a pure function of the scales that the
-// graph stores, so none of them is stored itself. The reference, the kernels and the emitters all ask here.
+// What the nodes of an int8 graph compute with: multipliers, limits and tables, each a pure function of the
+// scales that the graph stores, so none of them is stored itself. The reference, the kernels and the emitters
+// all ask here.
 #pragma once
 
 #include <array>
@@ -28,7 +29,7 @@ std::optional<LayerWeights> layer_weights(const Op& op);
 /// An int8 convolution, depthwise or linear layer.
 struct IntegerLayer {
   std::vector<linnet_multiplier> multipliers;  ///< one an output channel
-  std::vector<std::int64_t> bounds;            ///< the largest |acc| that any int8 input can give, one a channel
+  std::vector<std::int64_t> bounds;  ///< the largest |acc| that any int8 input can give, one a channel
   linnet_output output;
 
   /// Whether channel k may be requantized by a float32 FMA (numerics/int8.h).

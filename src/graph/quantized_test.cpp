@@ -49,7 +49,8 @@ Convolution& conv(Graph& graph) { return std::get<Convolution>(graph[1].op); }
 
 TEST(quantized, the_bound_is_the_largest_accumulator_that_any_input_gives) {
   const Graph graph = tiny();
-  // x - 10 is in [-138, 117]: channel 0 reaches 100 + 117 + 276 = 493 and 100 - 138 - 234; channel 1 -5 - 138 * 127.
+  // x - 10 is in [-138, 117]: channel 0 reaches 100 + 117 + 276 = 493 and 100 - 138 - 234; channel 1 -5 - 138
+  // * 127.
   EXPECT_THAT(integer_layer(graph, 1).bounds, ElementsAre(493, 5 + 138 * 127));
   EXPECT_TRUE(integer_layer(graph, 1).exact_in_float());
 }
@@ -92,7 +93,8 @@ TEST(quantized, what_no_int8_arithmetic_can_compute_is_refused) {
   EXPECT_THAT(complaint(graph), HasSubstr("weight_scale is float32 [1], expected float32 [2]"));
   graph = tiny();
   conv(graph).weight_scale = Constant({2}, {0.01f, -1.0f});
-  EXPECT_THAT(complaint(graph), HasSubstr("channel 1: the scales 0.5 (input), -1 (weights) and 0.1 (output)"));
+  EXPECT_THAT(complaint(graph),
+              HasSubstr("channel 1: the scales 0.5 (input), -1 (weights) and 0.1 (output)"));
   graph = tiny();
   conv(graph).bias = int32({100, 2147483000});
   EXPECT_THAT(complaint(graph), HasSubstr("channel 1: its accumulator can reach"));

@@ -88,7 +88,8 @@ struct Compute {
     const linnet_multiplier by = product_multiplier_of(graph, id);
     const auto channels = static_cast<std::size_t>(node().shape.c);
     for (std::size_t i = 0; i < y.size(); ++i)
-      y[i] = linnet_multiply(inputs[0][i], zero_point(0), inputs[1][i % channels], zero_point(1), by, limits());
+      y[i] =
+          linnet_multiply(inputs[0][i], zero_point(0), inputs[1][i % channels], zero_point(1), by, limits());
   }
 
   void operator()(const GlobalAveragePool&) const {

@@ -56,7 +56,8 @@ TEST(int8_interpreter, a_weight_zero_point_is_taken_off_each_weight) {
   op.weight = constant<std::int8_t>({1, 2}, {-128, 127});
   op.weight_scale = Constant({1}, {1.0f});
   op.weight_zero_point = 100;
-  EXPECT_THAT(run_op({1, 1, 2}, op, {4, 0}, {2, 3}), ElementsAre((2 * -228 + 3 * 27 + 4 * 256) / 4 * 4 - 1024));
+  EXPECT_THAT(run_op({1, 1, 2}, op, {4, 0}, {2, 3}),
+              ElementsAre((2 * -228 + 3 * 27 + 4 * 256) / 4 * 4 - 1024));
 }
 
 TEST(int8_interpreter, adds_multiplies_pools_and_looks_up) {

@@ -4,8 +4,8 @@
 // to float32 once a node, so a node's output is the correctly computed value for its inputs, to within half a
 // unit in the last place (and double's own, far smaller, error).
 //
-// An int8 graph is computed in integers (int8.h), of which the images and scores at its ends and the values that an
-// observer sees are the real ones.
+// An int8 graph is computed in integers (int8.h), of which the images and scores at its ends and the values
+// that an observer sees are the real ones.
 #pragma once
 
 #include "base/aligned.h"
@@ -24,7 +24,8 @@ class Interpreter final : public Executor {
 
  private:
   template <class T>
-  AlignedVector<T> compute_images(NodeId id, std::size_t count, std::span<const AlignedVector<T>> outputs) const;
+  AlignedVector<T> compute_images(NodeId id, std::size_t count,
+                                  std::span<const AlignedVector<T>> outputs) const;
   template <class T>
   void run_as(std::size_t count, std::span<const float> images, std::span<float> scores,
               const Observer& observer) const;
