@@ -114,8 +114,8 @@ FusedLayer::FusedLayer(const Graph& graph, const Segment& segment,
   while (step_ < std::min(middle_.h, 8) && bytes(step_ + 1) <= kBlockBytes) ++step_;
   ring_ = (step_ - 1) * window_.stride_h + window_.kernel_h;
   scratch_ = bytes(step_);
-  for (const RowLayer* layer : {before_, depthwise_, behind_})
-    if (layer) stage_scratch_ = std::max(stage_scratch_, whole_lines(layer->scratch()));
+  for (const RowLayer* stage : {before_, depthwise_, behind_})
+    if (stage) stage_scratch_ = std::max(stage_scratch_, whole_lines(stage->scratch()));
   scratch_ += stage_scratch_;
 }
 
