@@ -42,8 +42,8 @@ Result<Constant> channel_constant(const Call& call, int i, std::string_view what
 /// What a layer multiplies by.
 struct Weights {
   Constant weight;
-  Constant scale;  ///< with zero_point: in an int8 model
-  int zero_point = 0;
+  Constant scale;  ///< [K], in an int8 model; otherwise absent
+  int zero_point;  ///< of an int8 model
 };
 
 /// The weights under Linnet's dimensions: the floats, or in an int8 model the integers behind them.
@@ -51,7 +51,7 @@ struct Weights {
 template <class Arrange>
 Result<Weights> weights_of(const Call& call, const Tensor& weight, std::size_t channel_axis,
                            std::vector<int> dims, Arrange arrange) {
-  if (!call.translator().int8()) return Weights{Constant(std::move(dims), arrange(weight.floats()))};
+  if (!call.translator().int8()) return Weights{Constant(std::move(dims), arrange(weight.floats())), {}, 0};
   LINNET_TRY(Int8Weights stored, int8_weights(weight, channel_axis));
   const int channels = static_cast<int>(stored.scales.size());
   const std::span<const std::int8_t> values = stored.values;
@@ -67,7 +67,8 @@ Result<Constant> bias_of(const Call& call, const Tensor& bias, NodeId x, const W
   AlignedVector<float> values(bias.floats().begin(), bias.floats().end());
   if (beta != 1)
     for (float& v : values) v = static_cast<float>(v * beta);
-  return Constant({static_cast<int>(values.size())}, std::move(values));
+  const int channels = static_cast<int>(values.size());  // arguments have no order among themselves
+  return Constant({channels}, std::move(values));
 }
 
 /// A weight of [outer, inner, taps] as [outer, taps, inner]: OIHW becomes KRSC, and C1RS becomes RSC.

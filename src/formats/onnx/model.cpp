@@ -96,16 +96,20 @@ Result<void> find_needed_nodes(Model& model) {
   return {};
 }
 
-/// Whether a QuantizeLinear reads something that the image decides.
-bool quantizes_activations(const Model& model) {
+/// Whether a QuantizeLinear reads something that the image decides. Then the constants' nodes go first: a bias
+/// may be dequantised after the layer that takes it.
+void find_quantized_activations(Model& model) {
   std::unordered_set<std::string_view> decided = {model.input->name()};
+  std::unordered_set<const NodeProto*> dependent;
   for (const NodeProto* node : model.nodes) {
     if (std::ranges::none_of(node->input(), [&](const auto& input) { return decided.contains(input); }))
       continue;
-    if (node->op_type() == "QuantizeLinear") return true;
+    if (node->op_type() == "QuantizeLinear") model.int8 = true;
+    dependent.insert(node);
     for (const auto& output : node->output()) decided.insert(output);
   }
-  return false;
+  if (model.int8)
+    std::ranges::stable_partition(model.nodes, [&](const auto* node) { return !dependent.contains(node); });
 }
 
 }  // namespace
@@ -131,7 +135,7 @@ Result<Model> parse_model(std::span<const std::byte> bytes, std::string file, st
   for (const auto& tensor : model.proto->graph().initializer()) model.initializers[tensor.name()] = &tensor;
   LINNET_CHECK(find_ends(model));
   LINNET_CHECK(find_needed_nodes(model));
-  model.int8 = quantizes_activations(model);
+  find_quantized_activations(model);
   return model;
 }
 

@@ -116,12 +116,13 @@ Result<void> Translator::expect_dequantized(const Feature& x) const {
 Result<NodeId> Translator::add_int8_affine(std::string_view name, NodeId x, std::span<const float> scale,
                                            std::span<const float> offset) {
   const std::size_t channels = scale.size();
+  constexpr float kLargest = LINNET_INT8_MAX;
   AlignedVector<std::int8_t> weight(channels, 0);
-  AlignedVector<float> weight_scale(channels, 1.0f / LINNET_INT8_MAX);
+  AlignedVector<float> weight_scale(channels, 1.0f / kLargest);
   for (std::size_t k = 0; k < channels; ++k) {
     if (scale[k] == 0) continue;
     weight[k] = scale[k] < 0 ? -LINNET_INT8_MAX : LINNET_INT8_MAX;
-    weight_scale[k] = std::abs(scale[k]) / LINNET_INT8_MAX;
+    weight_scale[k] = std::abs(scale[k]) / kLargest;
   }
   const int c = static_cast<int>(channels);
   Depthwise op;

@@ -44,7 +44,9 @@ Result<Value> translate_pad(const Call& call) {
     LINNET_TRY(const Tensor tensor, call.constant(2, "the padding value"));
     value = tensor.scalar().value_or(std::numeric_limits<double>::quiet_NaN());
   }
-  if (value != zero) return fail("pads with {:g}, where {:g} stands for zero; Linnet pads with zeros", value, zero);
+  if (value != zero)
+    return fail("pads with {:g}; Linnet pads with zeros{}", value,
+                zero == 0 ? "" : fmt::format(", for which {:g} stands here", zero));
   LINNET_TRY(const Dims pads, call.integers_either("pads", 1, {}));
   Dims axes;
   if (call.has_input(3)) {
