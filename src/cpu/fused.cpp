@@ -37,9 +37,11 @@ std::vector<Segment> find_segments(const Graph& graph, std::span<const NodeId> t
                                    std::int64_t least_bytes) {
   const auto index = [](NodeId id) { return static_cast<std::size_t>(id); };
   const std::vector<int> uses = count_uses(graph);
-  // The layer that computes a node, and the node whose value a layer leaves behind.
+  // The layer that computes a node, and the node whose value a layer leaves behind: an Activate is part of
+  // the layer, an Add is not, since only the last layer of a segment can have one.
   const auto layer_of = [&](NodeId id) {
-    return taken_over_by[index(id)] == Segment::kAbsent ? id : taken_over_by[index(id)];
+    const bool activates = std::holds_alternative<Activate>(graph[id].op);
+    return activates && taken_over_by[index(id)] != Segment::kAbsent ? taken_over_by[index(id)] : id;
   };
   std::vector<NodeId> value(graph.nodes.size());
   std::vector<NodeId> reader(graph.nodes.size(), Segment::kAbsent);
@@ -114,8 +116,8 @@ FusedLayer::FusedLayer(const Graph& graph, const Segment& segment,
   while (step_ < std::min(middle_.h, 8) && bytes(step_ + 1) <= kBlockBytes) ++step_;
   ring_ = (step_ - 1) * window_.stride_h + window_.kernel_h;
   scratch_ = bytes(step_);
-  for (const RowLayer* layer : {before_, depthwise_, behind_})
-    if (layer) stage_scratch_ = std::max(stage_scratch_, whole_lines(layer->scratch()));
+  for (const RowLayer* stage : {before_, depthwise_, behind_})
+    if (stage) stage_scratch_ = std::max(stage_scratch_, whole_lines(stage->scratch()));
   scratch_ += stage_scratch_;
 }
 
