@@ -326,6 +326,13 @@ TEST(tflite_int8, scales_that_make_no_sense_are_refused) {
   EXPECT_THAT(one([](auto&, auto&, auto& y) { y.scale[0] = 0; }), HasSubstr("its scale is 0"));
 }
 
+TEST(tflite_int8, zero_points_that_lie_on_four_bytes_are_read_all_the_same) {
+  // Found by the fuzzer: flatbuffers' verifier lets it pass, the undefined-behaviour sanitizer does not.
+  const auto graph =
+      read_tflite(linnet::testing::repository_data("corpus/tflite/misaligned_zero_point.tflite"));
+  EXPECT_TRUE(!graph || validate(*graph));
+}
+
 // ---- Real files ----
 
 TEST(tflite_int8, the_real_files_are_read_whole) {
