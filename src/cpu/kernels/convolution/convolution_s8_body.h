@@ -23,6 +23,9 @@ struct TileS8 {
   int channels;       ///< that are stored, at most those of the vectors
   bool clamps;        ///< the output's limits are not int8's own
   std::int32_t* raw;  ///< [rows, vectors, lanes]: accumulators go there and nothing to y; or nullptr
+  const std::byte*
+      ahead;  ///< weights of the next panel, of which every tile fetches some lines into the L2 cache
+  int ahead_lines;
 };
 
 /// Stores a tile's rows.
@@ -154,6 +157,8 @@ inline __attribute__((always_inline)) void convolution_tile_s8(const TileS8& t,
 template <class D, int kRows, int kVectors, bool kWide>
 void convolution_tiles_s8(TileS8 t, int tiles, const typename D::Int8::Output& to) {
   for (; tiles > 0; --tiles) {
+    for (int i = 0; i < t.ahead_lines; ++i) __builtin_prefetch(t.ahead + 64 * i, 0, 2);
+    t.ahead += 64 * t.ahead_lines;
     convolution_tile_s8<D, kRows, kVectors, kWide>(t, to);
     t.x += kRows * t.x_row;
     t.y += kRows * t.y_pixel;
@@ -254,10 +259,17 @@ void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, 
   const int rows = pixels / tiles;
   const int longer = pixels % tiles;  // tiles that have a row more
   const bool is_raw = a.m || sums;
+  // A panel's first tile would wait for the L3 cache. In long panels the hardware looks ahead well enough,
+  // and a single tile has no time to spare.
+  constexpr int kLongPanel = 24 * 1024;
+  const int panel_bytes = static_cast<int>(t.x_row) * kVectors * V::kLanes;
+  t.ahead = t.weight + panel_bytes;
+  t.ahead_lines = tiles > 1 && panel_bytes <= kLongPanel ? panel_bytes / 64 / tiles + 1 : 0;
   t.y += std::ptrdiff_t{begin} * a.k;
   if (!is_raw && !a.residual.x && !a.table) {
     if (longer > 0) {
       run_tiles_s8<D, kVectors, kWide>(rows + 1, t, longer, tile_end.to());
+      t.ahead += longer * t.ahead_lines * 64;
       t.x += longer * (rows + 1) * t.x_row;
       t.y += longer * (rows + 1) * t.y_pixel;
     }
@@ -288,6 +300,7 @@ void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, 
       tile_end.finish_contiguous(bytes, offset, count * channels);
     else
       tile_end.finish(bytes, count, offset, channels);
+    t.ahead += together * t.ahead_lines * 64;
     t.x += count * t.x_row;
     offset += std::ptrdiff_t{count} * a.k;
     if (sums) sums += count;
