@@ -78,21 +78,24 @@ struct Int8 {
   LINNET_INLINE S8 pack(I32 a, I32 b, I32 c, I32 d) {
     return _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
   }
-  /// The bytes of the first kVectors vectors of pack() alone, moved together: byte 4 * kVectors * g + 4 * v +
-  /// i.
+  /// Of pack()'s bytes those of each kVectors vectors moved together: 4 * kVectors * g + 4 * v + i. For 1 and
+  /// 2 part<kVectors, n>() is the nth such share; for 3 the fourth vector's bytes come last.
   template <int kVectors>
   LINNET_INLINE S8 compact(S8 packed) {
     if constexpr (kVectors == 4) return packed;
-    if constexpr (kVectors == 3)
-      return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 3));
-    if constexpr (kVectors == 2)
-      return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 1, 4, 5, 2, 2, 2, 2));
-    return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 1, 1, 1, 1, 1));
+    const S8 order = kVectors == 3   ? _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7)
+                     : kVectors == 2 ? _mm256_setr_epi32(0, 1, 4, 5, 2, 3, 6, 7)
+                                     : _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return _mm256_permutevar8x32_epi32(packed, order);
+  }
+  template <int kVectors, int n>
+  LINNET_INLINE S8 part(S8 compacted) {
+    if constexpr (n == 0) return compacted;
+    if constexpr (kVectors == 2) return _mm256_permute4x64_epi64(compacted, 0x0e);
+    return _mm256_permute4x64_epi64(compacted, n);
   }
   /// pack()'s bytes as the vectors had them, one vector after the other.
-  LINNET_INLINE S8 in_order(S8 packed) {
-    return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-  }
+  LINNET_INLINE S8 in_order(S8 packed) { return compact<1>(packed); }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return _mm256_min_epi8(_mm256_max_epi8(v, to.lo), to.hi); }
 
   /// What linnet_add() takes beside its operands.

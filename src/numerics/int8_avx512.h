@@ -68,25 +68,25 @@ struct Int8 {
   LINNET_INLINE S8 pack(I32 a, I32 b, I32 c, I32 d) {
     return _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
   }
-  /// The bytes of the first kVectors vectors of pack() alone, moved together: byte 4 * kVectors * g + 4 * v +
-  /// i.
+  /// Of pack()'s bytes those of each kVectors vectors moved together: 4 * kVectors * g + 4 * v + i. For 1 and
+  /// 2 part<kVectors, n>() is the nth such share; for 3 the fourth vector's bytes come last.
   template <int kVectors>
   LINNET_INLINE S8 compact(S8 packed) {
     if constexpr (kVectors == 4) return packed;
-    if constexpr (kVectors == 3)
-      return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 3, 3, 3),
-                                      packed);
-    if constexpr (kVectors == 2)
-      return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 1, 4, 5, 8, 9, 12, 13, 2, 2, 2, 2, 2, 2, 2, 2),
-                                      packed);
-    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1),
-                                    packed);
+    const S8 order = kVectors == 3 ? _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15)
+                     : kVectors == 2
+                         ? _mm512_setr_epi32(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)
+                         : _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, packed);
+  }
+  template <int kVectors, int n>
+  LINNET_INLINE S8 part(S8 compacted) {
+    if constexpr (n == 0) return compacted;
+    if constexpr (kVectors == 2) return _mm512_castsi256_si512(_mm512_extracti64x4_epi64(compacted, n % 2));
+    return _mm512_castsi128_si512(_mm512_extracti32x4_epi32(compacted, n));
   }
   /// pack()'s bytes as the vectors had them, one vector after the other.
-  LINNET_INLINE S8 in_order(S8 packed) {
-    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
-                                    packed);
-  }
+  LINNET_INLINE S8 in_order(S8 packed) { return compact<1>(packed); }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return _mm512_min_epi8(_mm512_max_epi8(v, to.lo), to.hi); }
 
   /// What linnet_add() takes beside its operands.

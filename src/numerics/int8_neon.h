@@ -80,9 +80,15 @@ struct Int8 {
     const int16x8_t high = vqmovn_high_s32(vqmovn_s32(c), d);
     return vqmovn_high_s16(vqmovn_s16(low), high);
   }
+  /// The forms of other ISAs, whose pack() interleaves; part<kVectors, n>() is the nth share of kVectors
+  /// vectors.
   template <int kVectors>
   LINNET_INLINE S8 compact(S8 packed) {
     return packed;
+  }
+  template <int kVectors, int n>
+  LINNET_INLINE S8 part(S8 packed) {
+    return vextq_s8(packed, packed, 4 * kVectors * n % 16);
   }
   LINNET_INLINE S8 in_order(S8 packed) { return packed; }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return vminq_s8(vmaxq_s8(v, to.lo), to.hi); }
