@@ -7,7 +7,6 @@
 #include <fstream>
 #include <map>
 
-#include "cpu/executor.h"
 #include "formats/onnx/reader.h"
 #include "formats/onnx/writer.h"
 #include "image/image.h"
@@ -27,17 +26,17 @@ using oracles::Values;
 
 constexpr const char* kShared = "models/onnx/mobilenetv2_qdq_int8_perchannel.onnx";
 
-/// The scores of each image by the reference, or where the executor runs int8 (and gives the same) by that.
-Values linnet_scores(const Graph& graph, const Values& images) {
-  const auto executor = cpu::make_executor(graph);
-  EXPECT_TRUE(executor) << (executor ? "" : executor.error().message);
-  return executor ? scores_of(**executor, images) : Values{};
+Values reference_scores(const Graph& graph, const Values& images) {
+  reference::Interpreter interpreter(graph);
+  return scores_of(interpreter, images);
 }
 
-/// How many images have one top class in both, and how far theirs is from the best in our scores where not.
+/// How many images have one top class in both (in a tie of ours, one of the tied), and how far their top class
+/// is from the best of our scores.
 struct Agreement {
   int images = 0;
   int equal = 0;
+  int tied = 0;          ///< of these
   double worst_gap = 0;  ///< in units of the output's scale
 };
 
@@ -51,9 +50,11 @@ Agreement agreement(const Graph& graph, const Values& ours, const Values& theirs
       return static_cast<std::size_t>(std::max_element(first, first + static_cast<std::ptrdiff_t>(classes)) -
                                       first);
     };
-    const double gap = (ours[at + top(ours)] - ours[at + top(theirs)]) / graph[graph.output].quantization->scale;
+    const double gap =
+        (ours[at + top(ours)] - ours[at + top(theirs)]) / double{graph[graph.output].quantization->scale};
     ++result.images;
-    if (top(ours) == top(theirs)) ++result.equal;
+    if (gap == 0) ++result.equal;
+    if (gap == 0 && top(ours) != top(theirs)) ++result.tied;
     result.worst_gap = std::max(result.worst_gap, gap);
   }
   return result;
@@ -81,19 +82,22 @@ class ExportedInt8 : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(ExportedInt8, has_the_same_top_class_in_onnxruntime) {
   LINNET_ONNXRUNTIME_OR_SKIP();
-  const Graph graph = testing::made_up_int8_family(std::string(GetParam()) + ":resolution=96,classes=100");
+  const Graph graph = testing::made_up_int8_family(std::string(GetParam()) + ":resolution=64,classes=100");
   const testing::ScratchFolder folder;
   const auto model = folder.path() / "model.onnx";
   ASSERT_TRUE(formats::write_onnx(graph, model));
   const Values images = testing::noise(graph.input_shape(), 31, 2, 16);
-  const Values ours = linnet_scores(graph, images);
+  const Values ours = reference_scores(graph, images);
   for (const char* level : {"disabled", "all"}) {
     const Values theirs =
         oracles::onnxruntime_scores(model, to_chw(images, graph.input_shape()), level);
     const Agreement a = agreement(graph, ours, theirs);
-    fmt::print("{}, optimizations {}: top-1 equal on {} of {} images; worst gap {} units\n", GetParam(), level,
-               a.equal, a.images, a.worst_gap);
+    fmt::print("{}, optimizations {}: top-1 equal on {} of {} images ({} tied); worst gap {:.0f} units\n",
+               GetParam(), level, a.equal, a.images, a.tied, a.worst_gap);
     EXPECT_EQ(a.images, 16);
+    // Untrained networks have close scores, and ONNX Runtime's own int8 kernels round otherwise.
+    EXPECT_GE(a.equal, std::string_view(level) == "disabled" ? 16 : 14);
+    EXPECT_LT(a.worst_gap, 3.5);
   }
 }
 
@@ -110,7 +114,7 @@ TEST(onnxruntime_int8, the_shared_model_and_its_export_have_the_same_top_class_o
   const auto graph = formats::read_onnx(model);
   ASSERT_TRUE(graph) << graph.error().message;
   const Values images = photographs(folder, *graph, 24);
-  const Values ours = linnet_scores(*graph, images);
+  const Values ours = reference_scores(*graph, images);
   const testing::ScratchFolder scratch;
   const auto exported = scratch.path() / "export.onnx";
   ASSERT_TRUE(formats::write_onnx(*graph, exported));
@@ -118,8 +122,10 @@ TEST(onnxruntime_int8, the_shared_model_and_its_export_have_the_same_top_class_o
     for (const char* level : {"disabled", "all"}) {
       const Values theirs = oracles::onnxruntime_scores(file, to_chw(images, graph->input_shape()), level);
       const Agreement a = agreement(*graph, ours, theirs);
-      fmt::print("{}, optimizations {}: top-1 equal on {} of {} photographs; worst gap {} units\n",
+      fmt::print("{}, optimizations {}: top-1 equal on {} of {} photographs; worst gap {:.0f} units\n",
                  file.filename().string(), level, a.equal, a.images, a.worst_gap);
+      EXPECT_EQ(a.images, 24);
+      EXPECT_EQ(a.equal, 24);
     }
 }
 
@@ -208,7 +214,8 @@ void compare_layers(const std::filesystem::path& file, const Values& image, std:
   const auto theirs = stored_values(*graph, file, image, level);
   if (::testing::Test::HasFailure()) return;
   Difference worst;
-  std::string largest_at, lowest_at;
+  int wholly_equal = 0;
+  std::string largest_at = "none", lowest_at = "none";
   for (NodeId id = 0; id < graph->size(); ++id) {
     AlignedVector<std::int8_t> ours;
     if (id == 0) {
@@ -222,11 +229,13 @@ void compare_layers(const std::filesystem::path& file, const Values& image, std:
     const std::string& name = (*graph)[id].name;
     EXPECT_LE(d.largest, allowed) << name;
     EXPECT_GE(d.equal_share, share) << name;
+    if (d.largest == 0) ++wholly_equal;
     if (d.largest > worst.largest) worst.largest = d.largest, largest_at = name;
     if (d.equal_share < worst.equal_share) worst.equal_share = d.equal_share, lowest_at = name;
   }
-  fmt::print("{} layers, optimizations {}: worst difference {} ({}), lowest equal share {:.4f} % ({})\n",
-             graph->size(), level, worst.largest, largest_at, 100 * worst.equal_share, lowest_at);
+  fmt::print("{} layers, {} equal throughout, optimizations {}: worst difference {} ({}), lowest equal share "
+             "{:.4f} % ({})\n",
+             graph->size(), wholly_equal, level, worst.largest, largest_at, 100 * worst.equal_share, lowest_at);
 }
 
 TEST(onnxruntime_int8, each_layer_of_the_shared_model_is_within_one_unit) {
