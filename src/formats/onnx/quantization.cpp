@@ -161,6 +161,7 @@ Result<NodeId> Translator::quantized(const Feature& x, std::string_view name, co
                                   AlignedVector<float>(c, static_cast<float>(rest.offset))));
   } else {
     LINNET_TRY(const Activation activation, as_table(rest, *known, q));
+    if (activation == Activation::kNone && *known == q) return x.node;
     LINNET_TRY(y, add(rest.is_identity() ? name : x.name, Activate{activation}, {x.node}));
   }
   builder_.quantize(y, q);

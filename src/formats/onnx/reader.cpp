@@ -231,7 +231,9 @@ Result<Graph> read(std::span<const std::byte> bytes, std::string file, std::file
   }
   const auto output = read_output(translator);
   if (!output) return fail("{}: {}", model.file, output.error().message);
-  LINNET_TRY(Graph graph, std::move(translator).finish(*output));
+  auto finished = std::move(translator).finish(*output);
+  if (!finished) return fail("{}: {}", model.file, finished.error().message);
+  Graph graph = *std::move(finished);
   LINNET_CHECK(read_metadata(*model.proto, model.file, graph));
   LINNET_CHECK(validate(graph));
   return graph;
