@@ -9,7 +9,8 @@
 
 namespace linnet {
 
-/// Sees a node's output, N * H * W * C values of `node.shape`, right after it was computed.
+/// Sees a node's output, N * H * W * C values of `node.shape`, right after it was computed. Those of an int8
+/// graph are the real ones, (q - zero_point) * scale, each of which stands for one stored value.
 using Observer = std::function<void(const Node& node, std::span<const float> values)>;
 
 /// Runs one graph. Not thread-safe: one inference at a time an object.

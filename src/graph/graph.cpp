@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "graph/quantized.h"
+
 namespace linnet {
 namespace {
 
@@ -21,12 +23,13 @@ Result<void> validate_node(const Graph& graph, NodeId id) {
     if (!node.inputs.empty()) return fail("the input reads another node");
     // An identity accepts any legal shape, and its limits are the limits of every other shape.
     LINNET_TRY(const Shape padded, infer_shape(Pad{}, std::span(&node.shape, 1)));
-    return padded == node.shape ? Result<void>{} : fail("illegal shape");
+    if (padded != node.shape) return fail("illegal shape");
+    return validate_arithmetic(graph, id);
   }
   LINNET_TRY(const Shape shape, infer_shape(node.op, inputs));
   if (shape != node.shape)
     return fail("shape is stored as {} but is {}", to_string(node.shape), to_string(shape));
-  return {};
+  return validate_arithmetic(graph, id);
 }
 
 std::string describe(const Window& w) {
@@ -41,6 +44,10 @@ std::string describe(const Constant& bias, Activation activation) {
   std::string text = bias.absent() ? "" : " bias";
   if (activation != Activation::kNone) text += fmt::format(" {}", to_string(activation));
   return text;
+}
+
+std::string describe(const std::optional<Quantization>& q) {
+  return q ? fmt::format(" int8 {:g} * (q - {})", q->scale, q->zero_point) : "";
 }
 
 std::string describe(const Op& op) {
@@ -88,9 +95,10 @@ std::string dump(const Graph& graph) {
   std::string text = fmt::format("{}\n", graph.name);
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Node& node = graph[id];
-    text += fmt::format("{:4} {:<44} {:<20} {:<34} <- {:<10} {}{}\n", id, node.name, op_name(node.op),
-                        describe(node.op), fmt::format("{}", fmt::join(node.inputs, ", ")),
-                        to_string(node.shape), id == graph.output ? " (output)" : "");
+    text +=
+        fmt::format("{:4} {:<44} {:<20} {:<34} <- {:<10} {}{}{}\n", id, node.name, op_name(node.op),
+                    describe(node.op), fmt::format("{}", fmt::join(node.inputs, ", ")), to_string(node.shape),
+                    describe(node.quantization), id == graph.output ? " (output)" : "");
   }
   return text;
 }

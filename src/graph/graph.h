@@ -19,11 +19,22 @@ namespace linnet {
 /// Index of a node in Graph::nodes. Every operator has one output, so it names a value as well.
 using NodeId = int;
 
+/// How a tensor's int8 values stand for real ones: real = (q - zero_point) * scale.
+struct Quantization {
+  float scale = 1;     ///< in [kMinScale, kMaxScale]
+  int zero_point = 0;  ///< in [-128, 127]
+  static constexpr float kMinScale = 0x1p-100f;
+  static constexpr float kMaxScale = 0x1p100f;
+  bool operator==(const Quantization&) const = default;
+};
+
 struct Node {
   std::string name;  ///< unique in the graph; torchvision's name where there is one
   Op op;
   std::vector<NodeId> inputs;  ///< each smaller than the node's own index
   Shape shape;                 ///< of the output
+  std::optional<Quantization> quantization =
+      {};  ///< of the output: at every node of an int8 graph, at none else
   bool operator==(const Node&) const = default;
 };
 
@@ -43,13 +54,20 @@ struct Graph {
   bool operator==(const Graph&) const = default;
 };
 
+/// Whether the graph computes in int8 (numerics/int8.h) rather than in float32.
+inline bool is_int8(const Graph& graph) {
+  return !graph.nodes.empty() && graph.nodes.front().quantization.has_value();
+}
+
 /// The shape that `op` gives for inputs of these shapes. Errors: wrong number of inputs, weights that do not
 /// fit, a window larger than its padded input, an output that is absurdly large; the text names no node.
 Result<Shape> infer_shape(const Op& op, std::span<const Shape> inputs);
 
 /// The executable definition of a legal graph: node 0 and only node 0 is the Input; names are unique and not
-/// empty; inputs point backwards; every constant has its dimensions; every stored shape is the inferred one;
-/// labels are as many as classes. Errors name the node.
+/// empty; inputs point backwards; every constant has its dimensions and type; every stored shape is the
+/// inferred one; labels are as many as classes. In an int8 graph besides: every node is quantised, every
+/// multiplier exists, no accumulator leaves int32, and there is no BatchNorm and no Softmax. Errors name the
+/// node.
 Result<void> validate(const Graph& graph);
 
 /// A line a node: index, name, operator and its numbers, inputs, shape. For people and for golden tests.

@@ -1,5 +1,6 @@
 #include "graph/op.h"
 
+#include <algorithm>
 #include <array>
 
 namespace linnet {
@@ -15,6 +16,17 @@ std::string_view to_string(Activation activation) {
   static constexpr std::array<std::string_view, 5> kNames = {"none", "relu", "relu6", "hard_swish",
                                                              "hard_sigmoid"};
   return kNames[static_cast<std::size_t>(activation)];
+}
+
+double activate(double x, Activation activation) {
+  switch (activation) {
+    case Activation::kNone: return x;
+    case Activation::kRelu: return std::max(x, 0.0);
+    case Activation::kRelu6: return std::clamp(x, 0.0, 6.0);
+    case Activation::kHardSwish: return x * std::clamp(x + 3.0, 0.0, 6.0) / 6.0;
+    case Activation::kHardSigmoid: return std::clamp(x + 3.0, 0.0, 6.0) / 6.0;
+  }
+  return x;
 }
 
 int arity(const Op& op) {

@@ -1,6 +1,10 @@
 // The operators that a Graph is made of: everything that MobileNetV1 to V4 need, and nothing else.
 //
 // An operator is plain data. Activations are {H, W, C}; the letters are those of base/shape.h.
+//
+// The same operators make a float graph and an int8 one (graph.h says which it is). In an int8 graph weights
+// are int8 with one scale an output channel, biases int32 with scale s_x * s_w, and a layer's own activation
+// is one that a pair of limits expresses: none, relu or relu6. Any other stands alone.
 #pragma once
 
 #include <string_view>
@@ -51,6 +55,8 @@ struct Convolution {
   Constant weight = {};  ///< [K, R, S, C]
   Constant bias = {};    ///< [K], or absent
   Activation activation = Activation::kNone;
+  Constant weight_scale = {};  ///< [K], each at least 0; int8 graphs only
+  int weight_zero_point = 0;   ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
   bool operator==(const Convolution&) const = default;
 };
 
@@ -60,6 +66,8 @@ struct Depthwise {
   Constant weight = {};  ///< [R, S, C]
   Constant bias = {};    ///< [C], or absent
   Activation activation = Activation::kNone;
+  Constant weight_scale = {};  ///< [C], each at least 0; int8 graphs only
+  int weight_zero_point = 0;   ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
   bool operator==(const Depthwise&) const = default;
 };
 
@@ -68,6 +76,8 @@ struct Linear {
   Constant weight = {};  ///< [K, C]
   Constant bias = {};    ///< [K], or absent
   Activation activation = Activation::kNone;
+  Constant weight_scale = {};  ///< [K], each at least 0; int8 graphs only
+  int weight_zero_point = 0;   ///< in [-128, 127]; other than 0 only where imported from TensorFlow 1
   bool operator==(const Linear&) const = default;
 };
 
@@ -126,6 +136,8 @@ using Op = std::variant<Input, Convolution, Depthwise, Linear, BatchNorm, Activa
 std::string_view op_name(const Op& op);
 /// "none", "relu", "relu6", "hard_swish", "hard_sigmoid"
 std::string_view to_string(Activation activation);
+/// activation(x), as the enumeration defines it.
+double activate(double x, Activation activation);
 /// Number of inputs that the operator takes: 0, 1 or 2.
 int arity(const Op& op);
 

@@ -2,6 +2,9 @@
 // multiplier is a pure function of the float32 scales that a file stores, so it is never stored itself.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <optional>
 
 #include "numerics/int8.h"
@@ -30,6 +33,21 @@ std::optional<linnet_add_multiplier> add_multiplier(float scale_a, float scale_b
 /// The stored value of a real one: round(value / scale) + zero_point, halves away from zero, limited to int8.
 /// What quantises weights (zero point 0, limited to -127 by the caller's choice of scale) and constants.
 int quantize(double value, float scale, int zero_point);
+
+/// The stored value of an activation that arrives as float32, the input of a graph: value * inverse_scale in
+/// float32, limited to [-512, 511] (not a number counts as 0), rounded to nearest, ties to even; then
+/// zero_point is added and the sum limited to int8. Assumes the default rounding mode.
+inline std::int8_t quantize_real(float value, float inverse_scale, int zero_point) {
+  const float scaled = value * inverse_scale;
+  const float limited = scaled > 511.0f ? 511.0f : scaled > -512.0f ? scaled : scaled < 0.0f ? -512.0f : 0.0f;
+  const int q = static_cast<int>(std::lrintf(limited)) + zero_point;
+  return static_cast<std::int8_t>(std::clamp(q, -128, 127));
+}
+
+/// The float32 that a stored value stands for at the end of a graph.
+inline float dequantize_real(int q, float scale, int zero_point) {
+  return static_cast<float>(q - zero_point) * scale;
+}
 
 /// (q - zero_point) * scale
 inline double dequantize(int q, float scale, int zero_point) { return (q - zero_point) * double{scale}; }

@@ -2,47 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <vector>
 
-namespace linnet::reference {
+#include "reference/int8.h"
+#include "reference/window.h"
 
-double activate(double x, Activation activation) {
-  switch (activation) {
-    case Activation::kNone: return x;
-    case Activation::kRelu: return std::max(x, 0.0);
-    case Activation::kRelu6: return std::clamp(x, 0.0, 6.0);
-    case Activation::kHardSwish: return x * std::clamp(x + 3.0, 0.0, 6.0) / 6.0;
-    case Activation::kHardSigmoid: return std::clamp(x + 3.0, 0.0, 6.0) / 6.0;
-  }
-  return x;
-}
+namespace linnet::reference {
 
 namespace {
 
 using Inputs = std::span<const std::span<const float>>;
 
-/// Index into HWC data.
-std::size_t at(const Shape& shape, int h, int w, int c) {
-  return (static_cast<std::size_t>(h) * static_cast<std::size_t>(shape.w) + static_cast<std::size_t>(w)) *
-             static_cast<std::size_t>(shape.c) +
-         static_cast<std::size_t>(c);
-}
-
 float bias_at(const Constant& bias, int k) {
   return bias.absent() ? 0.0f : bias.values()[static_cast<std::size_t>(k)];
-}
-
-/// Calls visit(r, s, h, w) for every tap of the window at output (ho, wo) that falls inside the image.
-template <class Visit>
-void for_each_tap(const Window& window, const Shape& x, int ho, int wo, Visit visit) {
-  for (int r = 0; r < window.kernel_h; ++r) {
-    const int h = ho * window.stride_h - window.padding.top + r;
-    if (h < 0 || h >= x.h) continue;
-    for (int s = 0; s < window.kernel_w; ++s) {
-      const int w = wo * window.stride_w - window.padding.left + s;
-      if (w >= 0 && w < x.w) visit(r, s, h, w);
-    }
-  }
 }
 
 struct Compute {
@@ -51,13 +24,6 @@ struct Compute {
   Inputs inputs;
   std::span<float> y;
 
-  template <class F>
-  void for_each_output(F value) const {
-    std::size_t i = 0;
-    for (int h = 0; h < out.h; ++h)
-      for (int w = 0; w < out.w; ++w)
-        for (int c = 0; c < out.c; ++c) y[i++] = static_cast<float>(value(h, w, c));
-  }
   template <class F>
   void elementwise(F value) const {
     for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<float>(value(i));
@@ -69,7 +35,7 @@ struct Compute {
   void operator()(const Convolution& op) const {
     const Shape& in = shapes[0];
     const auto weight = op.weight.values();
-    for_each_output([&](int ho, int wo, int k) {
+    for_each_output(out, y.data(), [&](int ho, int wo, int k) {
       double sum = bias_at(op.bias, k);
       for_each_tap(op.window, in, ho, wo, [&](int r, int s, int h, int w) {
         const auto tap = static_cast<std::size_t>((k * op.window.kernel_h + r) * op.window.kernel_w + s);
@@ -84,7 +50,7 @@ struct Compute {
   void operator()(const Depthwise& op) const {
     const Shape& in = shapes[0];
     const auto weight = op.weight.values();
-    for_each_output([&](int ho, int wo, int c) {
+    for_each_output(out, y.data(), [&](int ho, int wo, int c) {
       double sum = bias_at(op.bias, c);
       for_each_tap(op.window, in, ho, wo, [&](int r, int s, int h, int w) {
         const auto tap = static_cast<std::size_t>(r * op.window.kernel_w + s);
@@ -97,7 +63,7 @@ struct Compute {
 
   void operator()(const Linear& op) const {
     const auto channels = static_cast<std::size_t>(shapes[0].c);
-    for_each_output([&](int, int, int k) {
+    for_each_output(out, y.data(), [&](int, int, int k) {
       double sum = bias_at(op.bias, k);
       for (std::size_t c = 0; c < channels; ++c)
         sum += x(c) * op.weight.values()[static_cast<std::size_t>(k) * channels + c];
@@ -128,7 +94,7 @@ struct Compute {
 
   void operator()(const GlobalAveragePool&) const {
     const Shape& in = shapes[0];
-    for_each_output([&](int, int, int c) {
+    for_each_output(out, y.data(), [&](int, int, int c) {
       double sum = 0;
       for (int h = 0; h < in.h; ++h)
         for (int w = 0; w < in.w; ++w) sum += x(at(in, h, w, c));
@@ -138,7 +104,7 @@ struct Compute {
 
   void operator()(const Pad& op) const {
     const Shape& in = shapes[0];
-    for_each_output([&](int ho, int wo, int c) {
+    for_each_output(out, y.data(), [&](int ho, int wo, int c) {
       const int h = ho - op.padding.top;
       const int w = wo - op.padding.left;
       return h >= 0 && h < in.h && w >= 0 && w < in.w ? x(at(in, h, w, c)) : 0.0;
@@ -172,36 +138,63 @@ Result<void> Interpreter::run(int n, std::span<const float> images, std::span<fl
     return fail("{}: {} images of {} values give {} scores; {} and {} values were passed", graph_.name, n,
                 image_size, count * score_size, images.size(), scores.size());
 
+  if (is_int8(graph_))
+    run_as<std::int8_t>(count, images, scores, observer);
+  else
+    run_as<float>(count, images, scores, observer);
+  return {};
+}
+
+template <class T>
+AlignedVector<T> Interpreter::compute_images(NodeId id, std::size_t count,
+                                             std::span<const AlignedVector<T>> outputs) const {
+  const Node& node = graph_[id];
+  std::vector<Shape> shapes;
+  for (const NodeId input : node.inputs) shapes.push_back(graph_[input].shape);
+  AlignedVector<T> y;
+  y.reserve(count * static_cast<std::size_t>(node.shape.size()));
+  for (std::size_t image = 0; image < count; ++image) {
+    std::vector<std::span<const T>> inputs;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      const auto size = static_cast<std::size_t>(shapes[i].size());
+      inputs.push_back(
+          std::span<const T>(outputs[static_cast<std::size_t>(node.inputs[i])]).subspan(image * size, size));
+    }
+    AlignedVector<T> one;
+    if constexpr (std::same_as<T, float>)
+      one = compute(node, shapes, inputs);
+    else
+      one = compute_int8(graph_, id, inputs);
+    y.insert(y.end(), one.begin(), one.end());
+  }
+  return y;
+}
+
+template <class T>
+void Interpreter::run_as(std::size_t count, std::span<const float> images, std::span<float> scores,
+                         const Observer& observer) const {
+  const auto real = [&](NodeId id, const AlignedVector<T>& values) {
+    if constexpr (std::same_as<T, float>)
+      return std::span<const float>(values);
+    else
+      return dequantize(values, *graph_[id].quantization);
+  };
   // Outputs of one node for all images lie side by side; a node's are freed after its last reader.
   std::vector<int> unread = count_uses(graph_);
-  std::vector<AlignedVector<float>> outputs(graph_.nodes.size());
+  std::vector<AlignedVector<T>> outputs(graph_.nodes.size());
   for (NodeId id = 0; id < graph_.size(); ++id) {
-    const Node& node = graph_[id];
-    const auto size = static_cast<std::size_t>(node.shape.size());
-    AlignedVector<float>& y = outputs[static_cast<std::size_t>(id)];
-    if (id == 0) {
+    AlignedVector<T>& y = outputs[static_cast<std::size_t>(id)];
+    if (id > 0)
+      y = compute_images<T>(id, count, outputs);
+    else if constexpr (std::same_as<T, float>)
       y.assign(images.begin(), images.end());
-    } else {
-      std::vector<Shape> shapes;
-      for (const NodeId input : node.inputs) shapes.push_back(graph_[input].shape);
-      y.reserve(count * size);
-      for (std::size_t image = 0; image < count; ++image) {
-        std::vector<std::span<const float>> inputs;
-        for (const NodeId input : node.inputs) {
-          const auto input_size = static_cast<std::size_t>(graph_[input].shape.size());
-          inputs.push_back(std::span<const float>(outputs[static_cast<std::size_t>(input)])
-                               .subspan(image * input_size, input_size));
-        }
-        const AlignedVector<float> one = compute(node, shapes, inputs);
-        y.insert(y.end(), one.begin(), one.end());
-      }
-    }
-    if (observer) observer(node, y);
-    for (const NodeId input : node.inputs)
+    else
+      y = quantize_image(images, *graph_[0].quantization);
+    if (observer) observer(graph_[id], real(id, y));
+    for (const NodeId input : graph_[id].inputs)
       if (--unread[static_cast<std::size_t>(input)] == 0) outputs[static_cast<std::size_t>(input)] = {};
   }
-  std::ranges::copy(outputs[static_cast<std::size_t>(graph_.output)], scores.begin());
-  return {};
+  std::ranges::copy(real(graph_.output, outputs[static_cast<std::size_t>(graph_.output)]), scores.begin());
 }
 
 }  // namespace linnet::reference

@@ -16,7 +16,7 @@ fail() {
 cmake --install "$build" --prefix "$scratch/prefix" >"$scratch/install.log" || fail "the installation: $(tail -n 3 "$scratch/install.log")"
 # build_against_installation SOURCE_FOLDER NAME
 build_against_installation() {
-  cmake -S "$1" -B "$scratch/$2" -D CMAKE_PREFIX_PATH="$scratch/prefix" -D CMAKE_BUILD_TYPE=Release &&
+  cmake -G Ninja -S "$1" -B "$scratch/$2" -D CMAKE_PREFIX_PATH="$scratch/prefix" -D CMAKE_BUILD_TYPE=Release &&
     cmake --build "$scratch/$2"
 }
 build_against_installation "$source_dir/examples/label_a_photo" label_a_photo

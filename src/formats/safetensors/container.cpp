@@ -143,9 +143,9 @@ Result<void> write_safetensors_file(std::span<const NamedConstant> tensors,
   for (const auto& [name, constant] : tensors) {
     if (name == kMetadata || header.contains(name))
       return fail("{}: the tensor name \"{}\" stands twice", path.string(), name);
-    const std::uint64_t end = at + constant.values().size_bytes();
-    header[name] = {{"dtype", "F32"}, {"shape", constant.dims()}, {"data_offsets", {at, end}}};
-    parts.push_back(std::as_bytes(constant.values()));
+    const std::uint64_t end = at + constant.bytes().size();
+    header[name] = {{"dtype", to_string(dtype_of(constant.type()))}, {"shape", constant.dims()}, {"data_offsets", {at, end}}};
+    parts.push_back(constant.bytes());
     at = end;
   }
   std::string text;

@@ -25,7 +25,7 @@ struct SafetensorsFile {
 Result<SafetensorsFile> parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                                           std::string_view file);
 
-/// A float32 tensor to be written.
+/// A tensor to be written, as F32, I8 or I32.
 struct NamedConstant {
   std::string name;
   Constant constant;

@@ -1,5 +1,6 @@
 #include "formats/safetensors/linnet_form.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -28,6 +29,7 @@ void for_each_constant(Op& op, F f) {
   const auto weighted = [&](auto& o) {
     f("weight", o.weight);
     f("bias", o.bias);
+    f("weight_scale", o.weight_scale);
   };
   std::visit(Overloaded{[&](Convolution& o) { weighted(o); }, [&](Depthwise& o) { weighted(o); },
                         [&](Linear& o) { weighted(o); },
@@ -47,9 +49,13 @@ void for_each_field(Op& op, F f) {
   const auto sliding = [&](auto& o) {
     f("window", o.window);
     f("activation", o.activation);
+    f("weight_zero_point", o.weight_zero_point);
   };
   std::visit(Overloaded{[&](Convolution& o) { sliding(o); }, [&](Depthwise& o) { sliding(o); },
-                        [&](Linear& o) { f("activation", o.activation); },
+                        [&](Linear& o) {
+                          f("activation", o.activation);
+                          f("weight_zero_point", o.weight_zero_point);
+                        },
                         [&](BatchNorm& o) { f("epsilon", o.epsilon); },
                         [&](Activate& o) { f("activation", o.activation); },
                         [&](Add& o) { f("activation", o.activation); },
@@ -65,6 +71,9 @@ struct WriteField {
     if (a != Activation::kNone) json[key] = to_string(a);
   }
   void operator()(const char* key, float value) const { json[key] = value; }
+  void operator()(const char* key, int zero_point) const {
+    if (zero_point != 0) json[key] = zero_point;
+  }
   void operator()(const char* key, const Padding& p) const { json[key] = {p.top, p.bottom, p.left, p.right}; }
   void operator()(const char*, const Window& w) const {
     json["kernel"] = {w.kernel_h, w.kernel_w};
@@ -83,6 +92,8 @@ Json graph_to_json(const Graph& graph, std::vector<NamedConstant>& tensors) {
     for (const NodeId input : node.inputs) inputs.push_back(graph[input].name);
     if (!inputs.empty()) json["inputs"] = std::move(inputs);
     for_each_field(node.op, WriteField{json});
+    if (const auto& q = node.quantization)
+      json["quantization"] = {{"scale", q->scale}, {"zero_point", q->zero_point}};
     Json names = Json::array();
     for_each_constant(node.op, [&](const char* key, const Constant& constant) {
       if (constant.absent()) return;
@@ -92,6 +103,9 @@ Json graph_to_json(const Graph& graph, std::vector<NamedConstant>& tensors) {
     if (!names.empty()) json["tensors"] = std::move(names);
     nodes.push_back(std::move(json));
   }
+  // Those of four bytes first, so that a reader can view them in place.
+  std::ranges::stable_partition(
+      tensors, [](const NamedConstant& t) { return t.constant.type() != ElementType::kInt8; });
   return {{"name", graph.name},
           {"dialect", to_string(graph.dialect)},
           {"output", graph[graph.output].name},
@@ -107,6 +121,26 @@ Result<Activation> activation_named(const Json& value) {
     if (value == names.back()) return static_cast<Activation>(i);
   }
   return fail("is {}, expected one of {}", shown(value), fmt::join(names, ", "));
+}
+
+Result<int> to_zero_point(const Json& value) {
+  if (!value.is_number_integer() || value.get<std::int64_t>() < -128 || value.get<std::int64_t>() > 127)
+    return fail("is {}, expected an integer in [-128, 127]", shown(value));
+  return value.get<int>();
+}
+
+/// What the values of an int8 node stand for; nothing for a float one.
+Result<std::optional<Quantization>> read_quantization(const Json& node) {
+  const Json* json = find(node, "quantization");
+  if (!json) return std::nullopt;
+  const Json* scale = find(*json, "scale");
+  const Json* zero_point = find(*json, "zero_point");
+  if (!scale || !zero_point)
+    return fail("\"quantization\" is {}, expected a scale and a zero_point", shown(*json));
+  Quantization q;
+  LINNET_TRY(q.scale, to_float(*scale));
+  LINNET_TRY(q.zero_point, to_zero_point(*zero_point));
+  return q;
 }
 
 /// Reads `n` integers in [0, kMaxNumber].
@@ -139,6 +173,14 @@ class ReadField {
     if (const Json* value = required(key)) {
       if (const auto read = to_float(*value))
         number = *read;
+      else
+        note(key, std::unexpected(read.error()));
+    }
+  }
+  void operator()(const char* key, int& zero_point) {
+    if (const Json* value = find(json_, key)) {
+      if (const auto read = to_zero_point(*value))
+        zero_point = *read;
       else
         note(key, std::unexpected(read.error()));
     }
@@ -206,7 +248,7 @@ class Weights {
         return fail("the tensor \"{}\" is {}, which is no weight", name, describe(tensor));
       dims.push_back(static_cast<int>(d));
     }
-    auto constant = to_constant(tensor, std::move(dims));
+    auto constant = to_stored_constant(tensor, std::move(dims));
     if (!constant) return fail("the tensor \"{}\" {}", name, constant.error().message);
     ++taken_;
     return constant;
@@ -268,6 +310,7 @@ Result<Node> read_node(const Json& json, const Graph& graph, const Ids& ids, Wei
   for_each_field(node.op, [&](const char* key, auto& field) { fields(key, field); });
   LINNET_CHECK(fields.status());
   LINNET_CHECK(read_constants(json, node, weights));
+  LINNET_TRY(node.quantization, read_quantization(json));
 
   if (std::holds_alternative<Input>(node.op)) {
     const Json* shape = find(json, "shape");

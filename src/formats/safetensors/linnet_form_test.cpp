@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "formats/metadata/json.h"
 #include "formats/safetensors/safetensors.h"
 #include "graph/builder.h"
 #include "graph/families/family.h"
@@ -54,6 +55,35 @@ Graph every_operator() {
   return graph;
 }
 
+/// Every field that only an int8 graph has.
+Graph int8_graph() {
+  GraphBuilder b("int8", {5, 4, 3});
+  b.quantize(b.input(), {0.1f, -7});
+  const auto int8 = [](std::vector<int> dims) {
+    std::size_t n = 1;
+    for (const int d : dims) n *= static_cast<std::size_t>(d);
+    AlignedVector<std::int8_t> values(n);
+    for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<std::int8_t>(i * 37);
+    return Constant(std::move(dims), std::move(values));
+  };
+  const auto bias = [](int n) {
+    return Constant({n}, AlignedVector<std::int32_t>(static_cast<std::size_t>(n), -70000));
+  };
+  const auto scale = [](int n) {
+    return Constant({n}, AlignedVector<float>(static_cast<std::size_t>(n), 0.003f));
+  };
+  NodeId x = b.add("conv", Convolution{{3, 3}, int8({3, 3, 3, 3}), bias(3), Activation::kRelu6, scale(3), 5},
+                   {b.input()});
+  b.quantize(x, {1.0f / 3, 127});
+  x = b.add("dw", Depthwise{{3, 1}, int8({3, 1, 3}), {}, Activation::kNone, scale(3)}, {x});
+  b.quantize(x, {0.2f, 0});
+  x = b.add("pool", GlobalAveragePool{}, {x});
+  b.quantize(x, {0.2f, 1});
+  x = b.add("scores", Linear{int8({2, 3}), bias(2), Activation::kNone, scale(2), -128}, {x});
+  b.quantize(x, {0.5f, 3});
+  return std::move(b).finish(x).value();
+}
+
 Graph round_trip(const Graph& graph) {
   const ScratchFolder folder;
   const auto path = folder.path() / "model.safetensors";
@@ -62,6 +92,34 @@ Graph round_trip(const Graph& graph) {
   auto read = read_safetensors(path);
   EXPECT_TRUE(read) << read.error().message;
   return read.value_or(Graph{});
+}
+
+TEST(linnet_form, an_int8_graph_is_written_and_read_without_a_difference) {
+  EXPECT_EQ(round_trip(int8_graph()), int8_graph());
+}
+
+TEST(linnet_form, an_illegal_quantization_is_refused) {
+  const auto complaint = [](Json quantization) {
+    const auto form = linnet_form(int8_graph()).value();
+    SafetensorsFile file;
+    file.metadata = form.metadata;
+    Json graph = Json::parse(file.metadata.at("linnet.graph"));
+    graph["nodes"][1]["quantization"] = std::move(quantization);
+    file.metadata.at("linnet.graph") = graph.dump();
+    for (const NamedConstant& t : form.tensors)
+      file.tensors[t.name] = {dtype_of(t.constant.type()),
+                              {t.constant.dims().begin(), t.constant.dims().end()},
+                              t.constant.bytes(),
+                              nullptr};
+    const auto read = graph_from_linnet_form(file, "f");
+    return read ? "" : read.error().message;
+  };
+  EXPECT_EQ(complaint({{"scale", 0.5}, {"zero_point", 3}}), "");
+  EXPECT_THAT(complaint({{"scale", 0.5}}), HasSubstr("node \"conv\": \"quantization\" is"));
+  EXPECT_THAT(complaint({{"scale", "x"}, {"zero_point", 3}}), HasSubstr("node \"conv\""));
+  EXPECT_THAT(complaint({{"scale", 0.5}, {"zero_point", 128}}),
+              HasSubstr("expected an integer in [-128, 127]"));
+  EXPECT_THAT(complaint({{"scale", -0.5}, {"zero_point", 0}}), HasSubstr("its scale is -0.5"));
 }
 
 TEST(linnet_form, every_operator_survives_a_round_trip) {

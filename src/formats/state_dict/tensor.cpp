@@ -62,14 +62,23 @@ Result<void> expect_floating_point(const Tensor& tensor) {
 
 std::size_t count(const Tensor& tensor) { return tensor.bytes.size() / size_of(tensor.dtype); }
 
-bool viewable(const Tensor& tensor) {
-  return tensor.dtype == Dtype::kF32 &&
-         reinterpret_cast<std::uintptr_t>(tensor.bytes.data()) % alignof(float) == 0;
+template <class T>
+bool aligned(const Tensor& tensor) {
+  return reinterpret_cast<std::uintptr_t>(tensor.bytes.data()) % alignof(T) == 0;
 }
 
+template <class T>
 Constant view(const Tensor& tensor, std::vector<int> dims) {
-  const std::span<const float> values(reinterpret_cast<const float*>(tensor.bytes.data()), count(tensor));
+  const std::span<const T> values(reinterpret_cast<const T*>(tensor.bytes.data()), count(tensor));
   return Constant(std::move(dims), values, tensor.owner);
+}
+
+template <class T>
+Constant view_or_copy(const Tensor& tensor, std::vector<int> dims) {
+  if (aligned<T>(tensor)) return view<T>(tensor, std::move(dims));
+  AlignedVector<T> values(count(tensor));
+  if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+  return Constant(std::move(dims), std::move(values));
 }
 
 /// Whether the axes longer than 1 keep their order, so that the permuted array has the same bytes.
@@ -112,9 +121,24 @@ std::string describe(const Tensor& tensor) {
   return fmt::format("{} [{}]", to_string(tensor.dtype), fmt::join(tensor.dims, ", "));
 }
 
+Dtype dtype_of(ElementType type) {
+  switch (type) {
+    case ElementType::kInt8: return Dtype::kI8;
+    case ElementType::kInt32: return Dtype::kI32;
+    case ElementType::kFloat32: break;
+  }
+  return Dtype::kF32;
+}
+
+Result<Constant> to_stored_constant(const Tensor& tensor, std::vector<int> dims) {
+  if (tensor.dtype == Dtype::kI8) return view_or_copy<std::int8_t>(tensor, std::move(dims));
+  if (tensor.dtype == Dtype::kI32) return view_or_copy<std::int32_t>(tensor, std::move(dims));
+  return to_constant(tensor, std::move(dims));
+}
+
 Result<Constant> to_constant(const Tensor& tensor, std::vector<int> dims) {
   LINNET_CHECK(expect_floating_point(tensor));
-  if (viewable(tensor)) return view(tensor, std::move(dims));
+  if (tensor.dtype == Dtype::kF32) return view_or_copy<float>(tensor, std::move(dims));
   AlignedVector<float> values(count(tensor));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = element(tensor, i);
   return Constant(std::move(dims), std::move(values));

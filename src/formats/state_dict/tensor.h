@@ -60,6 +60,13 @@ std::optional<std::uint64_t> checked_bytes(Dtype dtype, std::span<const std::int
 /// "F32 [32, 3, 3, 3]"
 std::string describe(const Tensor& tensor);
 
+/// The element type of a Constant as a file spells it.
+Dtype dtype_of(ElementType type);
+
+/// The values as they are stored, I8 and I32 as integers, where to_constant() would refuse them. A view where
+/// they are aligned, else a copy.
+Result<Constant> to_stored_constant(const Tensor& tensor, std::vector<int> dims);
+
 /// The values as float32 under new dimensions of the same product: a view of the tensor's own bytes where
 /// these are aligned float32, else a conversion (F16 and BF16 exactly, F64 rounded). Errors: not a
 /// floating-point tensor.

@@ -13,6 +13,13 @@ Activation* own_activation(Op& op) {
       op);
 }
 
+/// Whether `activate` in int8 does nothing but limit the values of `source`.
+bool is_pair_of_limits(const Graph& graph, NodeId source, NodeId activate) {
+  const Activation activation = std::get<Activate>(graph[activate].op).activation;
+  return graph[source].quantization == graph[activate].quantization &&
+         (activation == Activation::kRelu || activation == Activation::kRelu6);
+}
+
 }  // namespace
 
 Graph fuse_activation(Graph graph) {
@@ -24,6 +31,7 @@ Graph fuse_activation(Graph graph) {
     const NodeId source = graph[id].inputs[0];
     Activation* fused = own_activation(graph[source].op);
     if (!fused || *fused != Activation::kNone || uses[static_cast<std::size_t>(source)] != 1) continue;
+    if (is_int8(graph) && !is_pair_of_limits(graph, source, id)) continue;
     *fused = activate->activation;
     target[static_cast<std::size_t>(id)] = source;
   }

@@ -11,6 +11,8 @@ Graph remove_identity(Graph graph) {
     const bool pools_one_pixel =
         std::holds_alternative<GlobalAveragePool>(node.op) && graph[node.inputs[0]].shape.pixels() == 1;
     const auto* activate = std::get_if<Activate>(&node.op);
+    // In int8, a node that changes the scale is none.
+    if (id == 0 || node.quantization != graph[node.inputs[0]].quantization) continue;
     if (std::holds_alternative<Identity>(node.op) || (pad && pad->padding == Padding{}) || pools_one_pixel ||
         (activate && activate->activation == Activation::kNone))
       target[static_cast<std::size_t>(id)] = node.inputs[0];
