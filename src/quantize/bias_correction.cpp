@@ -104,7 +104,8 @@ struct LayerPass {
 }  // namespace
 
 Result<Graph> correct_bias(Graph graph, std::span<const NodeStatistics> statistics,
-                           std::span<const Image> images, ThreadPool& pool) {
+                           std::span<const Image> images, ThreadPool& pool,
+                           const Progress& progress) {
   std::vector<int> unread = count_uses(graph);
   std::vector<std::vector<Stored>> outputs(graph.nodes.size());
   for (const Image& image : images) outputs[0].push_back(reference::quantize_image(image, *graph[0].quantization));
@@ -126,6 +127,7 @@ Result<Graph> correct_bias(Graph graph, std::span<const NodeStatistics> statisti
     }
     for (const NodeId input : inputs)
       if (--unread[static_cast<std::size_t>(input)] == 0) outputs[static_cast<std::size_t>(input)] = {};
+    if (progress) progress(static_cast<double>(id) / (graph.size() - 1));
   }
   return graph;
 }

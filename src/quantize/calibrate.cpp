@@ -45,7 +45,7 @@ void merge(const NodeStatistics& part, NodeStatistics& whole) {
 }  // namespace
 
 Result<std::vector<NodeStatistics>> calibrate(const Graph& graph, std::span<const Image> images,
-                                              ThreadPool& pool) {
+                                              ThreadPool& pool, const Progress& progress) {
   for (const Image& image : images)
     if (std::ssize(image) != graph.input_shape().size())
       return fail("{}: an image of {} values was given for an input of {}", graph.name, image.size(),
@@ -59,6 +59,7 @@ Result<std::vector<NodeStatistics>> calibrate(const Graph& graph, std::span<cons
   // Each image gets statistics of its own, joined in the images' order, so that sums do not depend on who
   // computed what.
   std::vector<std::vector<NodeStatistics>> parts(runs.size());
+  std::size_t done = 0;
   LINNET_CHECK(for_each_image(
       pool, images.size(),
       [&](std::size_t thread, std::size_t image) {
@@ -72,6 +73,7 @@ Result<std::vector<NodeStatistics>> calibrate(const Graph& graph, std::span<cons
       },
       [&](std::size_t thread) {
         for (std::size_t id = 0; id < whole.size(); ++id) merge(parts[thread][id], whole[id]);
+        if (progress) progress(static_cast<double>(++done) / static_cast<double>(images.size()));
       }));
   return whole;
 }

@@ -1,6 +1,7 @@
 // What a float graph's values are like on some images.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -11,7 +12,8 @@
 
 namespace linnet::quantize {
 
-using Image = AlignedVector<float>;  ///< H * W * C of a graph's input
+using Image = AlignedVector<float>;               ///< H * W * C of a graph's input
+using Progress = std::function<void(double)>;  ///< told which share of the work is done, 0 … 1
 
 struct NodeStatistics {
   Histogram values;  ///< of the output
@@ -25,7 +27,7 @@ struct NodeStatistics {
 /// One a node. The same bits for any number of threads. Errors: an image of another size, a value that is not
 /// finite; they name the node.
 Result<std::vector<NodeStatistics>> calibrate(const Graph& graph, std::span<const Image> images,
-                                              ThreadPool& pool);
+                                              ThreadPool& pool, const Progress& progress = {});
 
 /// Runs job(thread, image) for every image on the pool's threads, in blocks of one image a thread, and
 /// merge(thread) after each block in the order of the images. Errors: the first, in that order.

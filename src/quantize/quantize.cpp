@@ -120,19 +120,30 @@ Result<Quantized> to_int8(const Graph& graph, std::span<const Image> images, con
     return usage("{} threads were asked for; 1 to {} can run", options.threads, kMostThreads);
   ThreadPool pool(options.threads);
   Quantized result;
-  result.real = split_activation(canonical(graph));
+  const Graph whole = canonical(graph);
+  result.real = split_activation(whole);
+  for (NodeId id = 1; id < result.real.size(); ++id)
+    if (std::ranges::find(whole.nodes, result.real[id].name, &Node::name) != whole.nodes.end())
+      result.layers.push_back(id);
   LINNET_CHECK(check_finite(result.real));
-  LINNET_TRY(result.statistics, calibrate(result.real, images, pool));
+  const double passes = 1.0 + options.equalise + 2.0 * options.correct_bias;
+  double done = 0;
+  const auto tell = [&](double share_of_pass, double length) {
+    if (options.progress) options.progress((done + share_of_pass * length) / passes);
+    if (share_of_pass == 1) done += length;
+  };
+  LINNET_TRY(result.statistics, calibrate(result.real, images, pool, [&](double s) { tell(s, 1); }));
   if (options.equalise) {
     result.real = equalise(std::move(result.real), result.statistics);
-    LINNET_TRY(result.statistics, calibrate(result.real, images, pool));
+    LINNET_TRY(result.statistics, calibrate(result.real, images, pool, [&](double s) { tell(s, 1); }));
   }
   Conversion conversion{result.real, result.statistics, options};
   conversion.run();
   result.graph = std::move(conversion.result);
   result.enlarged = std::move(conversion.enlarged);
   if (options.correct_bias) {
-    LINNET_TRY(result.graph, correct_bias(std::move(result.graph), result.statistics, images, pool));
+    LINNET_TRY(result.graph, correct_bias(std::move(result.graph), result.statistics, images, pool,
+                                          [&](double s) { tell(s, 2); }));
   }
   LINNET_CHECK(validate(result.graph));
   return result;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct Options {
   bool correct_bias = true;      ///< bias_correction.h
   bool equalise = false;         ///< equalise.h
   int threads = 1;               ///< 1 … 256; changes no bit of the result
+  /// Told how far the work is, in shares of 1.
+  std::function<void(double)> progress = {};
 };
 
 struct Quantized {
@@ -27,6 +30,8 @@ struct Quantized {
   /// equalised if so asked. Node for node the same as `graph`, names included.
   Graph real;
   std::vector<NodeStatistics> statistics;  ///< of `real` on the images, one a node
+  /// The nodes that the canonical float graph had: not the input, not the "name.pre" ones.
+  std::vector<NodeId> layers;
   std::vector<int> enlarged;  ///< one a node: how many channels had their weight scale enlarged
 };
 
