@@ -44,7 +44,7 @@ void add_threads_option(CLI::App& verb, ModelOptions& options) {
 }
 
 void add_precision_option(CLI::App& verb, ModelOptions& options) {
-  verb.add_option("--precision", options.precision, "float32, which is what this version runs")
+  verb.add_option("--precision", options.precision, "float32 or int8; by default the file's own")
       ->option_text("P");
 }
 
@@ -71,11 +71,16 @@ Result<Backend> parse_backend(const std::string& name) {
   return usage("{}: is no back end; there are cpu and reference", name);
 }
 
-Result<void> check_precision(const ModelOptions& options) {
+Result<Graph> with_precision(Graph graph, const ModelOptions& options) {
   const std::string& precision = options.precision;
-  if (precision == "float32") return {};
-  for (const char* known : {"bf16", "fp16", "int8"})
-    if (precision == known) return fail("--precision {}: this version runs float32 only", precision);
+  const std::string_view own = is_int8(graph) ? "int8" : "float32";
+  if (precision.empty() || precision == own) return graph;
+  if (precision == "float32")
+    return fail("{}: is int8; the float model that it was made from runs with --precision float32",
+                graph.name);
+  if (precision == "int8") return usage("{}: is float32; make an int8 model of it first", graph.name);
+  for (const char* known : {"bf16", "fp16"})
+    if (precision == known) return fail("--precision {}: this version runs float32 and int8", precision);
   return usage("--precision {}: is none of float32, bf16, fp16, int8", precision);
 }
 
@@ -109,10 +114,10 @@ Result<Graph> read_model(const ModelOptions& options) {
 }
 
 Result<Classifier> load_classifier(const ModelOptions& options) {
-  LINNET_CHECK(check_precision(options));
   LINNET_TRY(const Backend backend, parse_backend(options.backend));
   LINNET_TRY(const PictureOverrides overrides, picture_overrides(options));
   LINNET_TRY(Graph graph, read_model(options));
+  LINNET_TRY(graph, with_precision(std::move(graph), options));
   std::vector<std::string> notices;
   LINNET_TRY(graph, settle_for_pictures(std::move(graph), overrides, notices));
   for (const std::string& notice : notices) note(notice);

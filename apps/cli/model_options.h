@@ -20,7 +20,7 @@ struct ModelOptions {
   std::string deviation;
   std::string filter;
   int threads = 0;
-  std::string precision = "float32";
+  std::string precision;  ///< empty: the file's own
   std::string backend = "cpu";
 };
 
@@ -36,8 +36,9 @@ void add_backend_option(CLI::App& verb, ModelOptions& options);
 void add_picture_options(CLI::App& verb, ModelOptions& options);
 
 Result<Backend> parse_backend(const std::string& name);
-/// Errors: a precision that does not exist (kUsage), or that this version does not run yet.
-Result<void> check_precision(const ModelOptions& options);
+/// The graph in the precision that was asked for; by default its own. Errors: a precision that does not exist
+/// (kUsage), or that this version does not run, or that the model cannot be brought to.
+Result<Graph> with_precision(Graph graph, const ModelOptions& options);
 /// Errors: not numbers (kUsage).
 Result<PictureOverrides> picture_overrides(const ModelOptions& options);
 /// Whether any of --labels to --filter was given.

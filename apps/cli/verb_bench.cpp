@@ -27,6 +27,7 @@ struct Report {
   std::int64_t model_bytes = 0;
   std::int64_t peak_rss_bytes = 0;
   std::int64_t peak_activation_bytes = 0;
+  std::string precision;
   std::string isa;
   int threads = 1;
   int batch = 1;
@@ -54,7 +55,7 @@ Json to_json(const Report& report) {
                {"ceiling_gmacs", r.ceiling_gmacs},
                {"ceiling_min_gmacs", r.ceiling_min_gmacs},
                {"ceiling_max_gmacs", r.ceiling_max_gmacs},
-               {"precision", "float32"},
+               {"precision", report.precision},
                {"isa", report.isa},
                {"threads", report.threads},
                {"batch", report.batch},
@@ -77,7 +78,7 @@ Json to_json(const Report& report) {
 
 void print_text(const Report& report) {
   const cpu::BenchResult& r = report.result;
-  Table table({{"float32, " + report.isa +
+  Table table({{report.precision + ", " + report.isa +
                 fmt::format(", {} thread{}", report.threads, report.threads == 1 ? "" : "s")},
                {"", Align::kRight},
                {""}});
@@ -154,7 +155,6 @@ Result<int> print_ceiling(const Arguments& arguments, const cpu::Ceiling& c) {
 }
 
 Result<int> run(const Arguments& arguments) {
-  LINNET_CHECK(check_precision(arguments.model));
   const int threads = arguments.model.threads > 0 ? arguments.model.threads : default_threads();
   LINNET_TRY(const cpu::Isa isa, cpu::selected_isa());
   if (arguments.ceiling) return print_ceiling(arguments, cpu::measure_ceiling(isa, threads));
@@ -162,6 +162,8 @@ Result<int> run(const Arguments& arguments) {
   Report report;
   {
     LINNET_TRY(Graph graph, read_model(arguments.model));
+    LINNET_TRY(graph, with_precision(std::move(graph), arguments.model));
+    report.precision = is_int8(graph) ? "int8" : "float32";
     LINNET_TRY(const auto executor, cpu::make_executor(graph, {.threads = threads, .isa = isa}));
     graph = {};  // the executor has its own weights; what is measured is its memory
     LINNET_TRY(report.result, cpu::benchmark(*executor, arguments.bench));

@@ -91,10 +91,10 @@ Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options
   const std::int64_t image_size = graph.input_shape().size();
   const std::int64_t score_size = graph.output_shape().size();
   const std::int64_t floats = options.batch * (image_size + score_size);
-  LINNET_TRY(const Workspace memory, Workspace::allocate(floats));
-  const std::span<float> images(memory.data(), static_cast<std::size_t>(options.batch * image_size));
-  const std::span<float> scores(memory.data() + images.size(),
-                                static_cast<std::size_t>(options.batch * score_size));
+  LINNET_TRY(const Workspace memory, Workspace::allocate(floats * static_cast<std::int64_t>(sizeof(float))));
+  auto* const data = reinterpret_cast<float*>(memory.data());
+  const std::span<float> images(data, static_cast<std::size_t>(options.batch * image_size));
+  const std::span<float> scores(data + images.size(), static_cast<std::size_t>(options.batch * score_size));
   Random random(1);
   for (float& x : images) x = random.uniform(-1, 1);
 
@@ -106,7 +106,7 @@ Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options
   BenchResult result;
   result.macs = totals(graph).macs;
   constexpr double kWindowMs = 5;  // long beside a sample of the ceiling, short beside its changes
-  CeilingSampler ceiling(executor.isa(), executor.pool());
+  CeilingSampler ceiling(executor.isa(), executor.pool(), is_int8(graph));
   std::vector<double> times;
   std::vector<double> ceilings = {ceiling.gmacs()};
   std::vector<double> shares;

@@ -102,7 +102,9 @@ double measure_reading(ThreadPool& pool, const Probe& probe, const float* values
 
 }  // namespace
 
-CeilingSampler::CeilingSampler(Isa isa, ThreadPool& pool) : probe_(kernels(isa).probe.f32), pool_(pool) {
+CeilingSampler::CeilingSampler(Isa isa, ThreadPool& pool, bool int8)
+    : probe_(kernels(isa).probe.f32), pool_(pool) {
+  if (int8 && int8_probe(isa).run) probe_ = int8_probe(isa);
   constexpr double kSeconds = 150e-6;  // of a sample: long beside the start of the threads
   while (iterations_ < 1 << 24) {
     const double seconds = 1e-9 * static_cast<double>(iterations_) * probe_.macs * pool_.threads() / gmacs();
@@ -201,13 +203,14 @@ Ceiling measure_ceiling(Isa isa, int threads) {
   const std::int64_t l2 = cache_size(2);
   const std::int64_t l3 = cache_size(3);
   const std::int64_t memory = std::clamp<std::int64_t>(4 * std::max(l2 * threads, l3), 64 << 20, 256 << 20);
-  const auto values = Workspace::allocate(memory / static_cast<std::int64_t>(sizeof(float)));
-  if (!values) return c;
-  std::fill_n(values->data(), memory / static_cast<std::int64_t>(sizeof(float)), 1.0f);
-  c.l1_gb_s = measure_reading(pool, probe, values->data(), l1 / 2);
-  c.l2_gb_s = measure_reading(pool, probe, values->data(), l2 / 2);
-  if (l3 / 2 / threads > l2) c.l3_gb_s = measure_reading(pool, probe, values->data(), l3 / 2 / threads);
-  c.memory_gb_s = measure_reading(pool, probe, values->data(), memory / threads);
+  const auto workspace = Workspace::allocate(memory);
+  if (!workspace) return c;
+  auto* const values = reinterpret_cast<float*>(workspace->data());
+  std::fill_n(values, memory / static_cast<std::int64_t>(sizeof(float)), 1.0f);
+  c.l1_gb_s = measure_reading(pool, probe, values, l1 / 2);
+  c.l2_gb_s = measure_reading(pool, probe, values, l2 / 2);
+  if (l3 / 2 / threads > l2) c.l3_gb_s = measure_reading(pool, probe, values, l3 / 2 / threads);
+  c.memory_gb_s = measure_reading(pool, probe, values, memory / threads);
   return c;
 }
 

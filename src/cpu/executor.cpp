@@ -5,9 +5,11 @@
 #include <numeric>
 
 #include "cpu/fused.h"
-#include "cpu/layer.h"
+#include "cpu/layer_parts.h"
 #include "cpu/memory.h"
 #include "graph/passes/passes.h"
+#include "graph/quantized.h"
+#include "numerics/multiplier.h"
 
 namespace linnet::cpu {
 namespace {
@@ -17,11 +19,11 @@ constexpr NodeId kNobody = -1;
 
 std::size_t index(NodeId id) { return static_cast<std::size_t>(id); }
 
-/// Which nodes share a buffer, and who adds a residual.
-struct Sharing {
-  std::vector<NodeId> buffer;    ///< a node: the first node of those that share its bytes
-  std::vector<NodeId> fused_by;  ///< an Add: the convolution that takes it over, or kNobody
-  std::vector<NodeId> residual;  ///< a convolution: the other operand of the Add it takes over, or kNobody
+/// What a layer computes besides its own node.
+struct Takeovers {
+  std::vector<NodeId> by;      ///< an Add, or in int8 an Activate: the layer that computes it too, or kNobody
+  std::vector<NodeId> behind;  ///< a layer: the node that it took over, or kNobody
+  std::vector<NodeId> residual;  ///< a convolution: the other operand of the Add it took over, or kNobody
 };
 
 bool is_elementwise(const Op& op) {
@@ -29,66 +31,85 @@ bool is_elementwise(const Op& op) {
          std::holds_alternative<Activate>(op);
 }
 
-/// The operand of `add` that can take it over: a convolution without an activation that nothing else reads,
-/// and which runs after the other operand.
-NodeId fusing_operand(const Graph& graph, const Node& add, const std::vector<int>& uses) {
+/// The operand of an Add that can take it over: a convolution that runs after the other operand. In float it
+/// must have no activation of its own; int8 values are limited before they are added, as everywhere.
+NodeId adding_operand(const Graph& graph, const Node& add) {
   const NodeId later = std::max(add.inputs[0], add.inputs[1]);
   const auto* convolution = std::get_if<Convolution>(&graph[later].op);
-  const bool can = convolution && convolution->activation == Activation::kNone && uses[index(later)] == 1;
+  const bool can = convolution && (is_int8(graph) || convolution->activation == Activation::kNone);
   return can && add.inputs[0] != add.inputs[1] ? later : kNobody;
 }
 
-/// `step`: when each node runs, at the latest.
-Sharing share_buffers(const Graph& graph, const std::vector<NodeId>& step) {
+/// In int8 the layer before an Activate can look its result up in the Activate's table.
+NodeId activating_operand(const Graph& graph, const Node& activate) {
+  const NodeId before = activate.inputs[0];
+  return is_int8(graph) && layer_weights(graph[before].op) ? before : kNobody;
+}
+
+Takeovers find_takeovers(const Graph& graph) {
   const std::vector<int> uses = count_uses(graph);
+  const std::vector<NodeId> nobody(graph.nodes.size(), kNobody);
+  Takeovers t = {nobody, nobody, nobody};
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Node& node = graph[id];
+    NodeId by = kNobody;
+    if (std::holds_alternative<Add>(node.op)) by = adding_operand(graph, node);
+    if (std::holds_alternative<Activate>(node.op)) by = activating_operand(graph, node);
+    if (by == kNobody || uses[index(by)] != 1) continue;
+    t.by[index(id)] = by;
+    t.behind[index(by)] = id;
+    if (std::holds_alternative<Add>(node.op))
+      t.residual[index(by)] = node.inputs[0] == by ? node.inputs[1] : node.inputs[0];
+  }
+  return t;
+}
+
+/// For every node the first of those that share its bytes. `step`: when each node runs, at the latest.
+std::vector<NodeId> share_buffers(const Graph& graph, const Takeovers& takeovers,
+                                  const std::vector<NodeId>& step) {
   std::vector<NodeId> last_reader(graph.nodes.size(), 0);
   for (NodeId id = 0; id < graph.size(); ++id)
     for (const NodeId input : graph[id].inputs)
       last_reader[index(input)] = std::max(last_reader[index(input)], step[index(id)]);
   last_reader[index(graph.output)] = graph.size();
 
-  Sharing s;
-  s.fused_by.assign(graph.nodes.size(), kNobody);
-  s.residual.assign(graph.nodes.size(), kNobody);
+  std::vector<NodeId> buffer;
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Node& node = graph[id];
-    s.buffer.push_back(id);
+    buffer.push_back(id);
     if (!is_elementwise(node.op)) continue;
-    NodeId in_place = kNobody;
-    if (std::holds_alternative<Add>(node.op)) {
-      in_place = s.fused_by[index(id)] = fusing_operand(graph, node, uses);
-      if (in_place != kNobody)
-        s.residual[index(in_place)] = node.inputs[0] == in_place ? node.inputs[1] : node.inputs[0];
-    }
+    NodeId in_place = takeovers.by[index(id)];
     for (const NodeId input : node.inputs)
       if (in_place == kNobody && input != 0 && last_reader[index(input)] == id &&
           graph[input].shape == node.shape)
         in_place = input;
-    if (in_place != kNobody) s.buffer[index(id)] = s.buffer[index(in_place)];
+    if (in_place != kNobody) buffer[index(id)] = buffer[index(in_place)];
   }
-  return s;
+  return buffer;
 }
 
 }  // namespace
 
 /// Where every node's output lies.
 struct Offsets {
-  std::vector<std::int64_t> of;  ///< one a node, in floats; -1: not in the arena
-  std::int64_t floats = 0;       ///< of the arena, for one image
+  std::vector<std::int64_t> of;  ///< one a node, in bytes; -1: not in the arena
+  std::int64_t bytes = 0;        ///< of the arena, for one image
 };
 
 struct CpuExecutor::State {
   Graph graph;
   Isa isa;
   ThreadPool pool;
+  std::int64_t value;  ///< bytes of one
+  Takeovers takeovers;
   std::vector<Segment> segments;
   std::vector<NodeId> step;  ///< the node that runs this one: itself, or the last of its segment
-  Sharing sharing;
+  std::vector<NodeId> buffer;
   std::vector<std::unique_ptr<Layer>> layers;      ///< one a node; none for the Input
   std::vector<std::unique_ptr<FusedLayer>> fused;  ///< at the last node of each segment
   Offsets streamed;                                ///< of a run in segments: inside them nothing is stored
   Offsets observed;                                ///< of a run node by node
-  std::int64_t scratch_floats = 0;                 ///< for all threads
+  std::int64_t scratch_bytes = 0;                  ///< for all threads
   Workspace arena;
   Workspace scratch;
 
@@ -96,9 +117,13 @@ struct CpuExecutor::State {
       : graph(std::move(g)),
         isa(i),
         pool(options.threads),
-        segments(find_segments(graph, options.fuse_above_bytes)),
+        value(value_bytes(graph)),
+        takeovers(find_takeovers(graph)),
+        segments(find_segments(graph, takeovers.by, options.fuse_above_bytes)),
         step(steps()),
-        sharing(share_buffers(graph, step)) {}
+        buffer(share_buffers(graph, takeovers, step)) {}
+
+  bool int8() const { return is_int8(graph); }
 
   std::vector<NodeId> steps() const {
     std::vector<NodeId> result(graph.nodes.size());
@@ -106,58 +131,61 @@ struct CpuExecutor::State {
     for (const Segment& s : segments)
       for (const NodeId id : {s.before, s.depthwise})
         if (id != Segment::kAbsent) result[index(id)] = s.last();
+    // Its Activate goes with a layer; an Add stays where it is, since the other operand must live until then.
+    for (NodeId id = 0; id < graph.size(); ++id)
+      if (takeovers.by[index(id)] != kNobody && std::holds_alternative<Activate>(graph[id].op))
+        result[index(id)] = result[index(takeovers.by[index(id)])];
     return result;
   }
 
   void make_layers() {
-    const Kernels& table = kernels(isa);
     for (NodeId id = 0; id < graph.size(); ++id) {
-      const Node& node = graph[id];
-      std::vector<Shape> inputs;
-      for (const NodeId input : node.inputs) inputs.push_back(graph[input].shape);
-      Activation residual_finish = Activation::kNone;
-      for (NodeId add = id + 1; add < graph.size(); ++add)
-        if (sharing.fused_by[index(add)] == id) residual_finish = std::get<Add>(graph[add].op).activation;
-      layers.push_back(make_layer(node, inputs, table, residual_finish));
+      LayerNode node = {id};
+      if (const NodeId behind = takeovers.behind[index(id)]; behind != kNobody) node.taken_over = behind;
+      layers.push_back(make_layer_f32(graph, node, kernels(isa)));
     }
     fused.resize(layers.size());
     for (const Segment& s : segments)
       fused[index(s.last())] = std::make_unique<FusedLayer>(graph, s, std::span(std::as_const(layers)));
     const auto reserve = [&](const Layer* layer) {
-      if (layer) scratch_floats = std::max(scratch_floats, layer->scratch() * pool.threads());
+      if (layer) scratch_bytes = std::max(scratch_bytes, whole_lines(layer->scratch()) * pool.threads());
     };
     for (const auto& layer : layers) reserve(layer.get());
     for (const auto& layer : fused) reserve(layer.get());
   }
 
-  /// Gives every buffer its place in the arena; the one that holds the output is the caller's. In segments,
-  /// what a segment reads lives until its last node, and what lies between its nodes does not exist.
+  /// Whether a node's values are the caller's own memory: the float images, the float scores.
+  bool is_callers(NodeId id) const {
+    return !int8() && (id == 0 || buffer[index(id)] == buffer[index(graph.output)]);
+  }
+
+  /// Gives every buffer its place in the arena, those excepted that are the caller's. In segments, what a
+  /// segment reads lives until its last node, and what lies between its nodes does not exist.
   Offsets place_buffers(bool in_segments) const {
     const auto step_of = [&](NodeId id) { return in_segments ? step[index(id)] : id; };
     std::vector<int> last(graph.nodes.size(), 0);
     const auto lives_until = [&](NodeId id, int end) {
-      int& now = last[index(sharing.buffer[index(id)])];
+      int& now = last[index(buffer[index(id)])];
       now = std::max(now, end);
     };
     for (NodeId id = 0; id < graph.size(); ++id) {
       lives_until(id, step_of(id));
       for (const NodeId input : graph[id].inputs) lives_until(input, step_of(id));
     }
-    const NodeId scores = sharing.buffer[index(graph.output)];
+    lives_until(graph.output, graph.size());
     std::vector<Lifetime> lifetimes;
     std::vector<NodeId> owners;
-    for (NodeId id = 1; id < graph.size(); ++id) {
-      if (sharing.buffer[index(id)] != id || id == scores || step_of(id) != id) continue;
-      lifetimes.push_back({graph[id].shape.size(), id, last[index(id)]});
+    for (NodeId id = 0; id < graph.size(); ++id) {
+      if (buffer[index(id)] != id || is_callers(id) || step_of(id) != id) continue;
+      lifetimes.push_back({graph[id].shape.size() * value, id, last[index(id)]});
       owners.push_back(id);
     }
     const Placement placement = place(lifetimes);
     Offsets offsets;
-    offsets.floats = placement.size;
+    offsets.bytes = placement.size;
     offsets.of.assign(graph.nodes.size(), -1);
     for (std::size_t i = 0; i < owners.size(); ++i) offsets.of[index(owners[i])] = placement.offsets[i];
-    for (NodeId id = 1; id < graph.size(); ++id)
-      offsets.of[index(id)] = offsets.of[index(sharing.buffer[index(id)])];
+    for (NodeId id = 1; id < graph.size(); ++id) offsets.of[index(id)] = offsets.of[index(buffer[index(id)])];
     return offsets;
   }
 
@@ -175,18 +203,40 @@ struct CpuExecutor::State {
   struct Memory {
     const float* images;
     float* scores;
-    float* arena;
+    std::byte* arena;
     const Offsets& offsets;
     std::int64_t group;  ///< images whose values of one node lie side by side
   };
 
-  float* output(const Memory& m, NodeId id, std::int64_t image) const {
-    const std::int64_t offset = m.offsets.of[index(id)];
-    const std::int64_t within = image * graph[id].shape.size();
-    return offset < 0 ? m.scores + within : m.arena + offset * m.group + within;
+  std::byte* output(const Memory& m, NodeId id, std::int64_t image) const {
+    const std::int64_t within = image * graph[id].shape.size() * value;
+    if (is_callers(id)) return reinterpret_cast<std::byte*>(m.scores) + within;
+    return m.arena + m.offsets.of[index(id)] * m.group + within;
   }
-  const float* input(const Memory& m, NodeId id, std::int64_t image) const {
-    return id == 0 ? m.images + image * graph.input_shape().size() : output(m, id, image);
+  const std::byte* input(const Memory& m, NodeId id, std::int64_t image) const {
+    if (id != 0 || int8()) return output(m, id, image);
+    return reinterpret_cast<const std::byte*>(m.images + image * graph.input_shape().size());
+  }
+  std::int8_t* stored(const Memory& m, NodeId id) const {
+    return reinterpret_cast<std::int8_t*>(output(m, id, 0));
+  }
+
+  /// int8 graphs: the images as stored values.
+  void quantize_images(const Memory& m) {
+    if (!int8()) return;
+    const Quantization& q = *graph[0].quantization;
+    const std::int64_t n = m.group * graph.input_shape().size();
+    std::int8_t* const y = stored(m, 0);
+    for (std::int64_t i = 0; i < n; ++i)
+      y[i] = numerics::quantize_real(m.images[i], 1.0f / q.scale, q.zero_point);
+  }
+
+  /// The real values of a node, of all images of the group.
+  void dequantize_to(const Memory& m, NodeId id, std::span<float> real) const {
+    const Quantization& q = *graph[id].quantization;
+    const std::int8_t* const values = stored(m, id);
+    for (std::size_t i = 0; i < real.size(); ++i)
+      real[i] = numerics::dequantize_real(values[i], q.scale, q.zero_point);
   }
 
   /// One node alone.
@@ -197,10 +247,11 @@ struct CpuExecutor::State {
     if (node.inputs.size() > 1) io.b = input(m, node.inputs[1], image);
     io.y = output(m, id, image);
     io.scratch = scratch.data();
+    io.alone = true;
     layers[index(id)]->run(io, pool);
   }
 
-  /// A node with all that it took over: the rest of its segment, a residual Add.
+  /// A node with all that it took over: the rest of its segment, a residual Add, an Activate.
   void run_step(const Memory& m, NodeId id, double* stage_seconds = nullptr) {
     LayerIo io;
     NodeId first = id;
@@ -208,7 +259,7 @@ struct CpuExecutor::State {
       if (s.last() == id) first = s.first();
     io.a = input(m, graph[first].inputs[0], 0);
     if (graph[id].inputs.size() > 1) io.b = input(m, graph[id].inputs[1], 0);
-    if (sharing.residual[index(id)] != kNobody) io.residual = input(m, sharing.residual[index(id)], 0);
+    if (takeovers.residual[index(id)] != kNobody) io.residual = input(m, takeovers.residual[index(id)], 0);
     io.y = output(m, id, 0);
     io.scratch = scratch.data();
     io.stage_seconds = stage_seconds;
@@ -216,14 +267,20 @@ struct CpuExecutor::State {
     (layer ? layer : layers[index(id)].get())->run(io, pool);
   }
 
-  bool is_step(NodeId id) const { return step[index(id)] == id && sharing.fused_by[index(id)] == kNobody; }
+  bool is_step(NodeId id) const { return step[index(id)] == id && takeovers.by[index(id)] == kNobody; }
 
   Memory streamed_memory(const float* image, float* scores) const {
     return {image, scores, arena.data(), streamed, 1};
   }
 
-  void copy_input_only(int n, std::span<const float> images, std::span<float> scores) const {
-    if (graph.output == 0) std::copy_n(images.begin(), n * graph.input_shape().size(), scores.begin());
+  /// What happens around the steps of one image.
+  void begin(const Memory& m) {
+    quantize_images(m);
+    if (graph.output == 0 && !int8()) std::copy_n(m.images, graph.input_shape().size(), m.scores);
+  }
+  void end(const Memory& m) const {
+    const auto size = static_cast<std::size_t>(graph.output_shape().size());
+    if (int8()) dequantize_to(m, graph.output, {m.scores, size});
   }
 };
 
@@ -236,14 +293,14 @@ int CpuExecutor::threads() const { return state_->pool.threads(); }
 ThreadPool& CpuExecutor::pool() { return state_->pool; }
 
 std::string_view CpuExecutor::kernel_name(NodeId id) const {
-  const NodeId fused_by = state_->sharing.fused_by[index(id)];
-  const auto& layer = state_->layers[index(fused_by == kNobody ? id : fused_by)];
+  const NodeId by = state_->takeovers.by[index(id)];
+  const auto& layer = state_->layers[index(by == kNobody ? id : by)];
   return layer ? std::string_view(layer->kernel()) : std::string_view();
 }
 
 std::int64_t CpuExecutor::peak_activation_bytes() const {
-  return (state_->streamed.floats + state_->scratch_floats + state_->graph.output_shape().size()) *
-         static_cast<std::int64_t>(sizeof(float));
+  return state_->streamed.bytes + state_->scratch_bytes +
+         state_->graph.output_shape().size() * static_cast<std::int64_t>(sizeof(float));
 }
 
 std::int64_t CpuExecutor::weight_bytes() const {
@@ -256,22 +313,34 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
                               const Observer& observer) {
   State& s = *state_;
   LINNET_CHECK(s.check_sizes(n, images, scores));
-  s.copy_input_only(n, images, scores);
   if (!observer) {
     for (std::int64_t image = 0; image < n; ++image) {
       const State::Memory memory = s.streamed_memory(images.data() + image * s.graph.input_shape().size(),
                                                      scores.data() + image * s.graph.output_shape().size());
+      s.begin(memory);
       for (NodeId id = 1; id < s.graph.size(); ++id)
         if (s.is_step(id)) s.run_step(memory, id);
+      s.end(memory);
     }
     return {};
   }
 
-  LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.floats * n));
+  LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.bytes * n));
   const State::Memory memory = {images.data(), scores.data(), arena.data(), s.observed, n};
+  s.quantize_images(memory);
+  if (s.graph.output == 0 && !s.int8()) std::ranges::copy(images, scores.begin());
+  AlignedVector<float> real;
   for (NodeId id = 0; id < s.graph.size(); ++id) {
     for (std::int64_t image = 0; id > 0 && image < n; ++image) s.run_node(memory, id, image);
-    observer(s.graph[id], {s.input(memory, id, 0), static_cast<std::size_t>(n * s.graph[id].shape.size())});
+    const auto size = static_cast<std::size_t>(n * s.graph[id].shape.size());
+    if (s.int8()) {
+      real.resize(size);
+      s.dequantize_to(memory, id, real);
+      observer(s.graph[id], real);
+      if (id == s.graph.output) std::ranges::copy(real, scores.begin());
+    } else {
+      observer(s.graph[id], {reinterpret_cast<const float*>(s.input(memory, id, 0)), size});
+    }
   }
   return {};
 }
@@ -283,8 +352,8 @@ Result<void> CpuExecutor::run_timed(std::span<const float> image, std::span<floa
   if (microseconds.size() != s.graph.nodes.size())
     return fail("{}: {} nodes were given room for {} times", s.graph.name, s.graph.size(),
                 microseconds.size());
-  s.copy_input_only(1, image, scores);
   const State::Memory memory = s.streamed_memory(image.data(), scores.data());
+  s.begin(memory);
   auto before = std::chrono::steady_clock::now();
   for (NodeId id = 1; id < s.graph.size(); ++id) {
     if (!s.is_step(id)) continue;
@@ -306,6 +375,7 @@ Result<void> CpuExecutor::run_timed(std::span<const float> image, std::span<floa
           microseconds[index(nodes[stage])] += elapsed * stages[stage] / all_stages;
     }
   }
+  s.end(memory);
   return {};
 }
 
@@ -314,12 +384,13 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
     return usage("{} threads were asked for; 1 to {} can run", options.threads, kMaxThreads);
   LINNET_TRY(const Isa isa, options.isa ? parse_isa(to_string(*options.isa)) : selected_isa());
   LINNET_CHECK(validate(graph));
+  if (is_int8(graph)) return fail("{}: int8 graphs run in the reference alone as yet", graph.name);
   auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, options);
   state->make_layers();
   state->streamed = state->place_buffers(true);
   state->observed = state->place_buffers(false);
-  LINNET_TRY(state->arena, Workspace::allocate(state->streamed.floats));
-  LINNET_TRY(state->scratch, Workspace::allocate(state->scratch_floats));
+  LINNET_TRY(state->arena, Workspace::allocate(state->streamed.bytes));
+  LINNET_TRY(state->scratch, Workspace::allocate(state->scratch_bytes));
   return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));
 }
 

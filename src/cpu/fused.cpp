@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/aligned.h"
+#include "cpu/layer_parts.h"
+#include "cpu/memory.h"
 
 namespace linnet::cpu {
 namespace {
-
-std::ptrdiff_t row_size(const Shape& shape) { return std::ptrdiff_t{shape.w} * shape.c; }
-
-std::int64_t whole_lines(std::int64_t floats) {
-  constexpr std::int64_t kLine = kCacheLine / sizeof(float);
-  return (floats + kLine - 1) / kLine * kLine;
-}
 
 bool is_pointwise(const Convolution& op) { return op.window == Window{}; }
 
@@ -37,45 +31,61 @@ class StageClock {
 
 }  // namespace
 
-std::vector<Segment> find_segments(const Graph& graph, std::int64_t least_bytes) {
+std::int64_t value_bytes(const Graph& graph) { return is_int8(graph) ? 1 : sizeof(float); }
+
+std::vector<Segment> find_segments(const Graph& graph, std::span<const NodeId> taken_over_by,
+                                   std::int64_t least_bytes) {
+  const auto index = [](NodeId id) { return static_cast<std::size_t>(id); };
   const std::vector<int> uses = count_uses(graph);
-  std::vector<NodeId> reader(graph.nodes.size(), Segment::kAbsent);
-  for (NodeId id = 0; id < graph.size(); ++id)
-    for (const NodeId input : graph[id].inputs) reader[static_cast<std::size_t>(input)] = id;
-  const auto read_once = [&](NodeId id) {
-    return uses[static_cast<std::size_t>(id)] == 1 && id != graph.output;
+  // The layer that computes a node, and the node whose value a layer leaves behind: an Activate is part of
+  // the layer, an Add is not, since only the last layer of a segment can have one.
+  const auto layer_of = [&](NodeId id) {
+    const bool activates = std::holds_alternative<Activate>(graph[id].op);
+    return activates && taken_over_by[index(id)] != Segment::kAbsent ? taken_over_by[index(id)] : id;
   };
+  std::vector<NodeId> value(graph.nodes.size());
+  std::vector<NodeId> reader(graph.nodes.size(), Segment::kAbsent);
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    value[index(id)] = id;
+    value[index(layer_of(id))] = id;
+    for (const NodeId input : graph[id].inputs) reader[index(input)] = id;
+  }
+  /// The only layer that reads what layer `id` leaves, or kAbsent.
+  const auto only_reader = [&](NodeId id) {
+    const NodeId v = value[index(id)];
+    return uses[index(v)] == 1 && v != graph.output ? reader[index(v)] : Segment::kAbsent;
+  };
+  const auto holds_depthwise = [&](NodeId id) {
+    return id != Segment::kAbsent && std::holds_alternative<Depthwise>(graph[id].op);
+  };
+  const std::int64_t bytes = value_bytes(graph);
 
   std::vector<Segment> segments;
   std::vector<char> taken(graph.nodes.size(), 0);
   for (NodeId id = 0; id < graph.size(); ++id) {
-    if (!std::holds_alternative<Depthwise>(graph[id].op)) continue;
+    if (!holds_depthwise(id)) continue;
     Segment s;
     s.depthwise = id;
     std::int64_t values = 0;
-    const NodeId before = graph[id].inputs[0];
-    if (std::holds_alternative<Convolution>(graph[before].op) && read_once(before) &&
-        !taken[static_cast<std::size_t>(before)]) {
+    const NodeId before = layer_of(graph[id].inputs[0]);
+    if (std::holds_alternative<Convolution>(graph[before].op) && only_reader(before) == id &&
+        !taken[index(before)]) {
       s.before = before;
       values += graph[before].shape.size();
     }
-    const NodeId behind = reader[static_cast<std::size_t>(id)];
-    if (behind != Segment::kAbsent && read_once(id)) {
+    if (const NodeId behind = only_reader(id); behind != Segment::kAbsent) {
       const auto* op = std::get_if<Convolution>(&graph[behind].op);
       // A chain of depthwise and pointwise layers: each pointwise one goes with the larger of its two sides.
-      const NodeId next = reader[static_cast<std::size_t>(behind)];
       const std::int64_t between = graph[behind].shape.size();
-      const bool left_to_next = next != Segment::kAbsent && read_once(behind) &&
-                                std::holds_alternative<Depthwise>(graph[next].op) &&
-                                between > graph[id].shape.size() &&
-                                between * static_cast<std::int64_t>(sizeof(float)) > least_bytes;
+      const bool left_to_next = holds_depthwise(only_reader(behind)) && between > graph[id].shape.size() &&
+                                between * bytes > least_bytes;
       if (op && is_pointwise(*op) && !left_to_next) {
         s.behind = behind;
         values += graph[id].shape.size();
       }
     }
-    if (values * static_cast<std::int64_t>(sizeof(float)) <= least_bytes) continue;
-    taken[static_cast<std::size_t>(s.last())] = 1;
+    if (values * bytes <= least_bytes) continue;
+    taken[index(s.last())] = 1;
     segments.push_back(s);
   }
   return segments;
@@ -83,7 +93,8 @@ std::vector<Segment> find_segments(const Graph& graph, std::int64_t least_bytes)
 
 FusedLayer::FusedLayer(const Graph& graph, const Segment& segment,
                        std::span<const std::unique_ptr<Layer>> layers)
-    : window_(std::get<Depthwise>(graph[segment.depthwise].op).window),
+    : value_(value_bytes(graph)),
+      window_(std::get<Depthwise>(graph[segment.depthwise].op).window),
       in_(graph[graph[segment.depthwise].inputs[0]].shape),
       middle_(graph[segment.depthwise].shape),
       out_(graph[segment.last()].shape) {
@@ -96,15 +107,18 @@ FusedLayer::FusedLayer(const Graph& graph, const Segment& segment,
   behind_ = layer(segment.behind);
 
   // As many rows a block as fit a part of the L2 cache: weights are then loaded as seldom as can be.
-  constexpr std::int64_t kBlockFloats = 192 * 1024 / sizeof(float);
-  const auto floats = [&](int step) {
+  constexpr std::int64_t kBlockBytes = 192 * 1024;
+  const auto bytes = [&](int step) {
     const std::int64_t ring = std::int64_t{step - 1} * window_.stride_h + window_.kernel_h;
-    return (before_ ? whole_lines(ring * row_size(in_)) : 0) +
-           (behind_ ? whole_lines(step * row_size(middle_)) : 0);
+    return (before_ ? whole_lines(ring * row_bytes(in_)) : 0) +
+           (behind_ ? whole_lines(step * row_bytes(middle_)) : 0);
   };
-  while (step_ < std::min(middle_.h, 8) && floats(step_ + 1) <= kBlockFloats) ++step_;
+  while (step_ < std::min(middle_.h, 8) && bytes(step_ + 1) <= kBlockBytes) ++step_;
   ring_ = (step_ - 1) * window_.stride_h + window_.kernel_h;
-  scratch_ = floats(step_) + (before_ ? whole_lines(before_->scratch()) : 0);
+  scratch_ = bytes(step_);
+  for (const RowLayer* stage : {before_, depthwise_, behind_})
+    if (stage) stage_scratch_ = std::max(stage_scratch_, whole_lines(stage->scratch()));
+  scratch_ += stage_scratch_;
 }
 
 void FusedLayer::run(const LayerIo& io, ThreadPool& pool) const {
@@ -115,10 +129,11 @@ void FusedLayer::run(const LayerIo& io, ThreadPool& pool) const {
   });
 }
 
-void FusedLayer::run_blocks(const LayerIo& io, Range blocks, float* scratch, double* stage_seconds) const {
-  float* const ring = scratch;
-  float* const block = ring + (before_ ? whole_lines(ring_ * row_size(in_)) : 0);
-  float* const before_scratch = block + (behind_ ? whole_lines(step_ * row_size(middle_)) : 0);
+void FusedLayer::run_blocks(const LayerIo& io, Range blocks, std::byte* scratch,
+                            double* stage_seconds) const {
+  std::byte* const ring = scratch;
+  std::byte* const block = ring + (before_ ? whole_lines(ring_ * row_bytes(in_)) : 0);
+  std::byte* const stage_scratch = block + (behind_ ? whole_lines(step_ * row_bytes(middle_)) : 0);
   StageClock clock(stage_seconds);
   std::int64_t computed = 0;  // rows of the ring before this one are there, or no longer needed
   for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
@@ -132,8 +147,8 @@ void FusedLayer::run_blocks(const LayerIo& io, Range blocks, float* scratch, dou
         const std::int64_t count = std::min(end - computed, ring_ - slot);
         LayerIo part;
         part.a = io.a;
-        part.y = ring + slot * row_size(in_);
-        part.scratch = before_scratch;
+        part.y = ring + slot * row_bytes(in_);
+        part.scratch = stage_scratch;
         before_->run_rows(part, before_->input_rows(), {computed, computed + count});
         computed += count;
       }
@@ -141,11 +156,12 @@ void FusedLayer::run_blocks(const LayerIo& io, Range blocks, float* scratch, dou
     }
     LayerIo part;
     part.a = before_ ? ring : io.a;
-    part.y = behind_ ? block : io.y + rows.begin * row_size(middle_);
+    part.y = behind_ ? block : io.y + rows.begin * row_bytes(middle_);
+    part.scratch = stage_scratch;
     depthwise_->run_rows(part, before_ ? ring_ : in_.h, rows);
     clock.add_to(1);
     if (!behind_) continue;
-    const std::ptrdiff_t offset = rows.begin * row_size(out_);
+    const std::ptrdiff_t offset = rows.begin * row_bytes(out_);
     part.a = block;
     part.y = io.y + offset;
     part.residual = io.residual ? io.residual + offset : nullptr;

@@ -15,6 +15,9 @@
 
 namespace linnet::cpu {
 
+/// Bytes of one value of the graph: float32 or int8.
+std::int64_t value_bytes(const Graph& graph);
+
 /// Consecutive nodes of a graph that run together; kAbsent where a part is missing.
 struct Segment {
   static constexpr NodeId kAbsent = -1;
@@ -26,7 +29,9 @@ struct Segment {
 };
 
 /// The segments that are worth it: those that keep more than `least_bytes` from being written and read back.
-std::vector<Segment> find_segments(const Graph& graph, std::int64_t least_bytes);
+/// taken_over_by[id]: the node whose layer computes `id` as well, or kAbsent.
+std::vector<Segment> find_segments(const Graph& graph, std::span<const NodeId> taken_over_by,
+                                   std::int64_t least_bytes);
 
 /// Runs a segment. io.a is the input of its first node, io.residual the last convolution's.
 class FusedLayer final : public Layer {
@@ -36,14 +41,17 @@ class FusedLayer final : public Layer {
   void run(const LayerIo& io, ThreadPool& pool) const override;
 
  private:
-  void run_blocks(const LayerIo& io, Range blocks, float* scratch, double* stage_seconds) const;
+  std::int64_t row_bytes(const Shape& shape) const { return std::int64_t{shape.w} * shape.c * value_; }
+  void run_blocks(const LayerIo& io, Range blocks, std::byte* scratch, double* stage_seconds) const;
 
   const RowLayer* before_ = nullptr;
   const RowLayer* depthwise_ = nullptr;
   const RowLayer* behind_ = nullptr;
-  Window window_;  ///< of the depthwise layer
-  Shape in_;       ///< of the depthwise layer
-  Shape middle_;   ///< what the depthwise layer gives
+  std::int64_t value_ = 1;          ///< bytes of one
+  std::int64_t stage_scratch_ = 0;  ///< bytes for whichever stage runs
+  Window window_;                   ///< of the depthwise layer
+  Shape in_;                        ///< of the depthwise layer
+  Shape middle_;                    ///< what the depthwise layer gives
   Shape out_;
   int step_ = 1;  ///< output rows in a block
   int ring_ = 1;  ///< input rows that a block needs

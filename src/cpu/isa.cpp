@@ -145,4 +145,18 @@ const Kernels& kernels(Isa isa) {
   }
 }
 
+const KernelsS8& kernels_s8(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return avx2::kernels_s8();
+    case Isa::kAvx512: return avx512::kernels_s8();
+    case Isa::kAvx512Vnni: return avx512_vnni::kernels_s8();
+#elif defined(__aarch64__)
+    case Isa::kNeon: return neon::kernels_s8();
+    case Isa::kNeonDot: return neon_dot::kernels_s8();
+#endif
+    default: return scalar::kernels_s8();
+  }
+}
+
 }  // namespace linnet::cpu

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/kernels_s8.h"
 
 namespace linnet::cpu {
 
@@ -29,5 +30,8 @@ Result<Isa> selected_isa();
 
 /// float32 kernels of an ISA that is available; kAvx512Vnni's are AVX-512's, kNeonDot's are NEON's.
 const Kernels& kernels(Isa isa);
+
+/// int8 kernels of an ISA that is available: each has its own.
+const KernelsS8& kernels_s8(Isa isa);
 
 }  // namespace linnet::cpu

@@ -1,24 +1,44 @@
 // A node made ready to run: kernel chosen, weights packed, work cut among threads.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "base/thread_pool.h"
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/kernels_s8.h"
 #include "graph/graph.h"
 
 namespace linnet::cpu {
 
-/// What a layer reads and writes for one image.
+/// What a layer reads and writes for one image: float32 or int8 values, as the graph is.
 struct LayerIo {
-  const float* a = nullptr;         ///< input 0
-  const float* b = nullptr;         ///< input 1, where the operator has one
-  const float* residual = nullptr;  ///< convolution: added before `residual_finish`, where given
-  float* y = nullptr;               ///< may be a, or b, for operators that work element by element
-  float* scratch = nullptr;         ///< scratch() floats a thread
-  double* stage_seconds = nullptr;  ///< a fused layer's stages, timed on thread 0, where given
+  const std::byte* a = nullptr;         ///< input 0
+  const std::byte* b = nullptr;         ///< input 1, where the operator has one
+  const std::byte* residual = nullptr;  ///< the other operand of an Add that the layer took over
+  std::byte* y = nullptr;               ///< may be a, or b, for operators that work element by element
+  std::byte* scratch = nullptr;         ///< scratch() bytes a thread
+  double* stage_seconds = nullptr;      ///< a fused layer's stages, timed on thread 0, where given
+  bool alone = false;  ///< the layer leaves to the nodes behind it what it took over from them
+};
+
+/// The same with its pointers as the values that they point to.
+template <class T>
+struct Values {
+  explicit Values(const LayerIo& io)
+      : a(reinterpret_cast<const T*>(io.a)),
+        b(reinterpret_cast<const T*>(io.b)),
+        residual(reinterpret_cast<const T*>(io.residual)),
+        y(reinterpret_cast<T*>(io.y)),
+        scratch(io.scratch) {}
+  const T* a;
+  const T* b;
+  const T* residual;
+  T* y;
+  std::byte* scratch;
 };
 
 /// Immutable once made. run() cuts its work among the pool's threads; the values do not depend on how many
@@ -29,7 +49,7 @@ class Layer {
   virtual void run(const LayerIo& io, ThreadPool& pool) const = 0;
 
   const std::string& kernel() const { return kernel_; }  ///< "avx512::pointwise_f32"
-  std::int64_t scratch() const { return scratch_; }      ///< floats a thread
+  std::int64_t scratch() const { return scratch_; }      ///< bytes a thread
   std::int64_t weight_bytes() const { return weight_bytes_; }
 
  protected:
@@ -49,9 +69,15 @@ class RowLayer : public Layer {
   virtual int input_rows() const = 0;
 };
 
-/// `residual_finish`: the activation of an Add that the layer, a convolution, takes over when it is given a
-/// residual. The node's constants must outlive the layer. nullptr for the Input.
-std::unique_ptr<Layer> make_layer(const Node& node, std::span<const Shape> inputs, const Kernels& kernels,
-                                  Activation residual_finish);
+/// A node of the graph with the one behind it that its layer computes as well: an Add, or in int8 an
+/// Activate.
+struct LayerNode {
+  NodeId id;
+  std::optional<NodeId> taken_over = {};
+};
+
+/// The layer of a node of a canonical graph, whose constants must outlive it. nullptr for the Input.
+std::unique_ptr<Layer> make_layer_f32(const Graph& graph, LayerNode node, const Kernels& kernels);
+std::unique_ptr<Layer> make_layer_s8(const Graph& graph, LayerNode node, const KernelsS8& kernels);
 
 }  // namespace linnet::cpu

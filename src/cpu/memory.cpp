@@ -6,11 +6,11 @@
 #include "base/aligned.h"
 
 namespace linnet::cpu {
-namespace {
 
-constexpr std::int64_t kAlignment = kCacheLine / sizeof(float);
-
-}  // namespace
+std::int64_t whole_lines(std::int64_t n) {
+  constexpr auto kLine = static_cast<std::int64_t>(kCacheLine);
+  return (n + kLine - 1) / kLine * kLine;
+}
 
 Placement place(std::span<const Lifetime> lifetimes) {
   Placement placement;
@@ -29,7 +29,7 @@ Placement place(std::span<const Lifetime> lifetimes) {
       if (other.last < mine.first || mine.last < other.first) continue;
       if (offset + mine.size <= placement.offsets[j]) break;
       const std::int64_t end = placement.offsets[j] + other.size;
-      offset = std::max(offset, (end + kAlignment - 1) / kAlignment * kAlignment);
+      offset = std::max(offset, whole_lines(end));
     }
     placement.offsets[i] = offset;
     placement.size = std::max(placement.size, offset + mine.size);
@@ -39,13 +39,13 @@ Placement place(std::span<const Lifetime> lifetimes) {
   return placement;
 }
 
-void Workspace::Free::operator()(float* p) const { ::operator delete[](p, std::align_val_t{kCacheLine}); }
+void Workspace::Free::operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{kCacheLine}); }
 
-Result<Workspace> Workspace::allocate(std::int64_t floats) {
-  const std::size_t bytes = static_cast<std::size_t>(std::max(floats, std::int64_t{1})) * sizeof(float);
+Result<Workspace> Workspace::allocate(std::int64_t bytes) {
+  const auto size = static_cast<std::size_t>(std::max(bytes, std::int64_t{1}));
   Workspace workspace;
   workspace.data_.reset(
-      static_cast<float*>(::operator new[](bytes, std::align_val_t{kCacheLine}, std::nothrow)));
+      static_cast<std::byte*>(::operator new[](size, std::align_val_t{kCacheLine}, std::nothrow)));
   if (!workspace.data_) return fail("{} bytes for activations are more than this machine has", bytes);
   return workspace;
 }

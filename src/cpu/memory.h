@@ -11,7 +11,7 @@
 
 namespace linnet::cpu {
 
-/// `size` floats that must stay from step `first` to step `last`, both included.
+/// `size` bytes that must stay from step `first` to step `last`, both included.
 struct Lifetime {
   std::int64_t size;
   int first;
@@ -19,27 +19,30 @@ struct Lifetime {
 };
 
 struct Placement {
-  std::vector<std::int64_t> offsets;  ///< in floats, one a lifetime, on cache-line boundaries
-  std::int64_t size = 0;              ///< in floats: the largest end
+  std::vector<std::int64_t> offsets;  ///< in bytes, one a lifetime, on cache-line boundaries
+  std::int64_t size = 0;              ///< in bytes: the largest end
 };
+
+/// n rounded up to whole cache lines.
+std::int64_t whole_lines(std::int64_t n);
 
 /// Largest first, each at the lowest offset where it meets nothing that lives at the same time. (Pisarchyk
 /// and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020: greedy by size.)
 Placement place(std::span<const Lifetime> lifetimes);
 
-/// Uninitialised floats on a cache-line boundary.
+/// Uninitialised bytes on a cache-line boundary.
 class Workspace {
  public:
   Workspace() = default;
   /// Errors: the machine does not have that much.
-  static Result<Workspace> allocate(std::int64_t floats);
-  float* data() const { return data_.get(); }
+  static Result<Workspace> allocate(std::int64_t bytes);
+  std::byte* data() const { return data_.get(); }
 
  private:
   struct Free {
-    void operator()(float* p) const;
+    void operator()(std::byte* p) const;
   };
-  std::unique_ptr<float[], Free> data_;
+  std::unique_ptr<std::byte[], Free> data_;
 };
 
 }  // namespace linnet::cpu

@@ -18,7 +18,7 @@ TEST(memory, values_that_live_together_never_overlap) {
     }
     const Placement p = place(lifetimes);
     for (std::size_t a = 0; a < lifetimes.size(); ++a) {
-      EXPECT_EQ(p.offsets[a] % 16, 0);
+      EXPECT_EQ(p.offsets[a] % 64, 0);
       EXPECT_LE(p.offsets[a] + lifetimes[a].size, p.size);
       for (std::size_t b = 0; b < a; ++b) {
         const bool together =

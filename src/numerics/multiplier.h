@@ -44,6 +44,11 @@ inline std::int8_t quantize_real(float value, float inverse_scale, int zero_poin
   return static_cast<std::int8_t>(std::clamp(q, -128, 127));
 }
 
+/// The float32 that a stored value stands for at the end of a graph.
+inline float dequantize_real(int q, float scale, int zero_point) {
+  return static_cast<float>(q - zero_point) * scale;
+}
+
 /// (q - zero_point) * scale
 inline double dequantize(int q, float scale, int zero_point) { return (q - zero_point) * double{scale}; }
 

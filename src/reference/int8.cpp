@@ -134,7 +134,7 @@ AlignedVector<std::int8_t> quantize_image(std::span<const float> image, const Qu
 
 AlignedVector<float> dequantize(std::span<const std::int8_t> values, const Quantization& q) {
   AlignedVector<float> real;
-  for (const std::int8_t v : values) real.push_back(static_cast<float>(v - q.zero_point) * q.scale);
+  for (const std::int8_t v : values) real.push_back(numerics::dequantize_real(v, q.scale, q.zero_point));
   return real;
 }
 

@@ -119,7 +119,8 @@ TEST(safetensors, metadata_must_be_strings) {
 }
 
 TEST(safetensors, a_file_cut_at_any_byte_is_refused) {
-  for (const auto& [name, step] : {std::pair("linnet_form", 1), std::pair("huggingface_v1", 61)}) {
+  for (const auto& [name, step] :
+       {std::pair("linnet_form", 1), std::pair("linnet_form_int8", 1), std::pair("huggingface_v1", 61)}) {
     const std::string whole = corpus(name);
     ASSERT_EQ(complaint(whole), "no complaint");
     for (std::size_t size = 0; size < whole.size(); size += static_cast<std::size_t>(step))
@@ -130,16 +131,18 @@ TEST(safetensors, a_file_cut_at_any_byte_is_refused) {
 }
 
 TEST(safetensors, a_damaged_byte_gives_a_legal_graph_or_a_complaint) {
-  const std::string whole = corpus("linnet_form");
-  for (std::size_t i = 0; i < whole.size(); ++i)
-    for (const char damage : {'\x01', '\x10', '\x80'}) {
-      std::string file = whole;
-      file[i] = static_cast<char>(file[i] ^ damage);
-      const auto parsed = parse(file);
-      if (!parsed || !is_linnet_form(*parsed)) continue;
-      const auto graph = graph_from_linnet_form(*parsed, "damaged");
-      EXPECT_TRUE(!graph || validate(*graph)) << i;
-    }
+  for (const char* name : {"linnet_form", "linnet_form_int8"}) {
+    const std::string whole = corpus(name);
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      for (const char damage : {'\x01', '\x10', '\x80'}) {
+        std::string file = whole;
+        file[i] = static_cast<char>(file[i] ^ damage);
+        const auto parsed = parse(file);
+        if (!parsed || !is_linnet_form(*parsed)) continue;
+        const auto graph = graph_from_linnet_form(*parsed, "damaged");
+        EXPECT_TRUE(!graph || validate(*graph)) << name << ", byte " << i;
+      }
+  }
 }
 
 // ---- files of our own, written by Python alone
@@ -155,6 +158,20 @@ TEST(safetensors, reads_a_linnet_file_that_linnet_did_not_write) {
   EXPECT_EQ(graph->dialect, Dialect::kTimm);
   EXPECT_EQ(graph->preprocessing->rescale, 1.0 / 256);
   EXPECT_EQ(std::get<Convolution>((*graph)[2].op).window, (Window{2, 2, 2, 1, {0, 0, 1, 0}}));
+}
+
+TEST(safetensors, reads_an_int8_linnet_file_that_linnet_did_not_write) {
+  const ScratchFolder folder;
+  const auto path = folder.path() / "tiny8.safetensors";
+  ASSERT_TRUE(write_file(path, corpus("linnet_form_int8")));
+  const auto graph = read_safetensors(path);
+  ASSERT_TRUE(graph) << graph.error().message;
+  EXPECT_TRUE(is_int8(*graph));
+  EXPECT_EQ((*graph)[0].quantization, (Quantization{0.02f, -1}));
+  const auto& dw = std::get<Depthwise>((*graph)[2].op);
+  EXPECT_EQ(dw.weight_zero_point, 7);
+  EXPECT_EQ(dw.weight.values<std::int8_t>()[1], 37 - 127);
+  EXPECT_EQ(std::get<Convolution>((*graph)[1].op).bias.values<std::int32_t>()[1], 500);
 }
 
 TEST(safetensors, halves_and_doubles_become_float32_in_linnets_order) {

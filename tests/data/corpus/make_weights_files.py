@@ -19,7 +19,7 @@ def values(n):
 
 # ---- safetensors
 
-FORMATS = {"F32": "f", "F16": "e", "F64": "d", "I64": "q"}
+FORMATS = {"F32": "f", "F16": "e", "F64": "d", "I64": "q", "I32": "i", "I8": "b"}
 
 
 def safetensors(tensors, metadata):
@@ -76,6 +76,47 @@ def linnet_form():
     return safetensors(tensors, {
         "format": "linnet", "linnet.schema": "1", "linnet.graph": json.dumps(graph, **compact),
         "linnet.labels": json.dumps(["cat", "dog"]), "linnet.preprocessing": json.dumps(preprocessing, **compact)})
+
+
+def linnet_form_int8():
+    def quantization(scale, zero_point):
+        return {"scale": scale, "zero_point": zero_point}
+
+    graph = {
+        "name": "tiny8",
+        "dialect": "unknown",
+        "output": "scores",
+        "nodes": [
+            {"name": "input", "op": "input", "shape": [4, 4, 3], "quantization": quantization(0.02, -1)},
+            {"name": "stem", "op": "convolution", "inputs": ["input"], "kernel": [3, 3], "stride": [2, 2],
+             "padding": [0, 1, 0, 1], "activation": "relu6", "tensors": ["weight", "bias", "weight_scale"],
+             "quantization": quantization(0.03, -128)},
+            {"name": "dw", "op": "depthwise", "inputs": ["stem"], "kernel": [3, 1], "stride": [1, 1],
+             "padding": [1, 1, 0, 0], "weight_zero_point": 7, "tensors": ["weight", "weight_scale"],
+             "quantization": quantization(0.5, 3)},
+            {"name": "swish", "op": "activation", "inputs": ["dw"], "activation": "hard_swish",
+             "quantization": quantization(0.25, -100)},
+            {"name": "sum", "op": "add", "inputs": ["stem", "swish"], "quantization": quantization(0.3, 0)},
+            {"name": "pool", "op": "global_average_pool", "inputs": ["sum"], "quantization": quantization(0.3, 1)},
+            {"name": "gated", "op": "multiply", "inputs": ["sum", "pool"], "quantization": quantization(1, 0)},
+            {"name": "mean", "op": "global_average_pool", "inputs": ["gated"], "quantization": quantization(1, 0)},
+            {"name": "scores", "op": "linear", "inputs": ["mean"], "tensors": ["weight", "bias", "weight_scale"],
+             "quantization": quantization(0.125, 9)},
+        ],
+    }
+    tensors = {}
+    for name, kind, shape in (("stem.bias", "I32", [2]), ("stem.weight_scale", "F32", [2]),
+                              ("dw.weight_scale", "F32", [2]), ("scores.bias", "I32", [2]),
+                              ("scores.weight_scale", "F32", [2]), ("stem.weight", "I8", [2, 3, 3, 3]),
+                              ("dw.weight", "I8", [3, 1, 2]), ("scores.weight", "I8", [2, 2])):
+        count = 1
+        for d in shape:
+            count *= d
+        numbers = {"F32": [0.01 * (i + 1) for i in range(count)], "I32": [1000 * i - 500 for i in range(count)],
+                   "I8": [37 * i % 255 - 127 for i in range(count)]}[kind]
+        tensors[name] = (kind, shape, numbers)
+    return safetensors(tensors, {"format": "linnet", "linnet.schema": "1",
+                                 "linnet.graph": json.dumps(graph, separators=(",", ":"))})
 
 
 def huggingface_v1():
@@ -164,6 +205,7 @@ def legacy_form():
 def main():
     files = {
         "fuzz_safetensors/linnet_form": linnet_form(),
+        "fuzz_safetensors/linnet_form_int8": linnet_form_int8(),
         "fuzz_safetensors/huggingface_v1": huggingface_v1(),
         "fuzz_safetensors/empty": safetensors({}, {}),
         # fuzz_pth's first byte says what follows: Z a whole file, P a pickle.

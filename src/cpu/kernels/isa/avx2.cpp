@@ -1,10 +1,17 @@
+#include "cpu/kernels/isa/dot_avx2.h"
 #include "cpu/kernels/isa/vector_avx2.h"
 #include "cpu/kernels/table_body.h"
+#include "cpu/kernels/table_s8_body.h"
 
 namespace linnet::cpu::avx2 {
 
 const Kernels& kernels() {
   static constexpr Kernels kKernels = table<F32>("avx2");
+  return kKernels;
+}
+
+const KernelsS8& kernels_s8() {
+  static constexpr KernelsS8 kKernels = table_s8<Dot>("avx2");
   return kKernels;
 }
 

@@ -1,10 +1,17 @@
+#include "cpu/kernels/isa/dot_avx512.h"
 #include "cpu/kernels/isa/vector_avx512.h"
 #include "cpu/kernels/table_body.h"
+#include "cpu/kernels/table_s8_body.h"
 
 namespace linnet::cpu::avx512 {
 
 const Kernels& kernels() {
   static constexpr Kernels kKernels = table<F32>("avx512");
+  return kKernels;
+}
+
+const KernelsS8& kernels_s8() {
+  static constexpr KernelsS8 kKernels = table_s8<Dot>("avx512");
   return kKernels;
 }
 

@@ -1,10 +1,17 @@
+#include "cpu/kernels/isa/dot_neon.h"
 #include "cpu/kernels/isa/vector_neon.h"
 #include "cpu/kernels/table_body.h"
+#include "cpu/kernels/table_s8_body.h"
 
 namespace linnet::cpu::neon {
 
 const Kernels& kernels() {
   static constexpr Kernels kKernels = table<F32>("neon");
+  return kKernels;
+}
+
+const KernelsS8& kernels_s8() {
+  static constexpr KernelsS8 kKernels = table_s8<Dot>("neon");
   return kKernels;
 }
 

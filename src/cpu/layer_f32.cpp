@@ -1,14 +1,10 @@
-#include "cpu/layer.h"
-
-#include <algorithm>
-
-#include "base/aligned.h"
+// Layers of a float32 graph.
+#include "cpu/layer_parts.h"
 
 namespace linnet::cpu {
 namespace {
 
-/// Fewer values than this are not worth waking a thread for.
-constexpr std::int64_t kWorthSharing = 8192;
+using Io = Values<float>;
 
 Finish finish_of(Activation activation) {
   switch (activation) {
@@ -23,55 +19,6 @@ Finish finish_of(Activation activation) {
 
 const float* values_or_null(const Constant& constant) {
   return constant.absent() ? nullptr : constant.values().data();
-}
-
-/// Values in one row.
-std::ptrdiff_t row_size(const Shape& shape) { return std::ptrdiff_t{shape.w} * shape.c; }
-
-/// A layer around one kernel.
-template <class Arguments, class Base = Layer>
-class KernelLayer : public Base {
- public:
-  explicit KernelLayer(const Kernel<Arguments>& kernel) : run_(kernel.run) {
-    this->kernel_ = std::string(kernel.isa) + "::" + kernel.name;
-  }
-
- protected:
-  void (*run_)(const Arguments&);
-};
-
-/// Cuts `rows` x `columns` of work into one rectangle a thread, so that the largest is as small as can be.
-struct Grid {
-  int row_parts;
-  int column_parts;
-};
-
-Grid choose_grid(std::int64_t rows, std::int64_t columns, int threads) {
-  Grid best = {1, 1};
-  std::int64_t best_cost = -1;
-  for (int column_parts = 1; column_parts <= threads; ++column_parts) {
-    const int row_parts = threads / column_parts;
-    // Each rectangle loads its weights once a few rows: as if it had some rows more.
-    constexpr std::int64_t kLoadingRows = 4;
-    const std::int64_t cost =
-        ((rows + row_parts - 1) / row_parts + kLoadingRows) * ((columns + column_parts - 1) / column_parts);
-    if (best_cost >= 0 && cost >= best_cost) continue;
-    best_cost = cost;
-    best = {row_parts, column_parts};
-  }
-  return best;
-}
-
-/// Calls work(rows, columns) for every rectangle of the grid, each on a thread.
-template <class Work>
-void for_each_rectangle(ThreadPool& pool, std::int64_t rows, std::int64_t columns, Work work) {
-  const Grid grid = choose_grid(rows, columns, pool.threads());
-  pool.run([&](int thread) {
-    if (thread >= grid.row_parts * grid.column_parts) return;
-    const Range row = split(rows, thread / grid.column_parts, grid.row_parts);
-    const Range column = split(columns, thread % grid.column_parts, grid.column_parts);
-    if (row.begin < row.end && column.begin < column.end) work(thread, row, column);
-  });
 }
 
 /// Convolution and Linear: weights in panels, see kernels/convolution.
@@ -91,10 +38,12 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     packed_.resize(packed_size(width, out.c, depth));
     pack_convolution_f32(width, out.c, depth, weight.values().data(), values_or_null(bias), packed_.data());
     weight_bytes_ = static_cast<std::int64_t>(packed_.size() * sizeof(float));
-    if (pads()) scratch_ = std::int64_t{window.kernel_h} * padded_row();
+    if (pads())
+      scratch_ = std::int64_t{window.kernel_h} * padded_row() * static_cast<std::int64_t>(sizeof(float));
   }
 
-  void run(const LayerIo& io, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+    const Io io(bytes);
     if (is_pointwise())
       for_each_rectangle(pool, out_.pixels(), panels_, [&](int, Range pixels, Range panels) {
         const std::ptrdiff_t offset = pixels.begin * out_.c;
@@ -103,7 +52,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
       });
     else
       for_each_rectangle(pool, out_.h, panels_, [&](int thread, Range rows, Range panels) {
-        LayerIo own = io;
+        Io own = io;
         const std::ptrdiff_t offset = rows.begin * row_size(out_);
         if (io.residual) own.residual += offset;
         own.y += offset;
@@ -113,12 +62,12 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
   }
 
   void run_rows(const LayerIo& io, int ring, Range rows) const override {
-    if (!is_pointwise()) return run_window_rows(io, rows, {0, panels_});
-    LayerIo part = io;
+    Io part(io);
+    if (!is_pointwise()) return run_window_rows(part, rows, {0, panels_});
     while (rows.begin < rows.end) {
       const std::int64_t slot = rows.begin % ring;
       const std::int64_t count = std::min(rows.end - rows.begin, ring - slot);
-      run_pixels(io.a + slot * row_size(in_), part.residual, part.y, count * out_.w, {0, panels_});
+      run_pixels(part.a + slot * row_size(in_), part.residual, part.y, count * out_.w, {0, panels_});
       if (part.residual) part.residual += count * row_size(out_);
       part.y += count * row_size(out_);
       rows.begin += count;
@@ -156,7 +105,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
   }
 
   /// Output rows of a window that is more than a pixel; io.a is the whole image.
-  void run_window_rows(const LayerIo& io, Range rows, Range panels) const {
+  void run_window_rows(const Io& io, Range rows, Range panels) const {
     for (std::int64_t ho = rows.begin; ho < rows.end; ++ho) {
       const std::ptrdiff_t offset = (ho - rows.begin) * row_size(out_);
       run_pixels(window_rows(io, static_cast<int>(ho)), io.residual ? io.residual + offset : nullptr,
@@ -166,11 +115,12 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
 
   /// The input rows of output row ho: those of the image, or where it is padded a copy with the zeros around
   /// it.
-  const float* window_rows(const LayerIo& io, int ho) const {
+  const float* window_rows(const Io& io, int ho) const {
     const int top = ho * window_.stride_h - window_.padding.top;
     const std::ptrdiff_t row = row_size(in_);
     if (!pads()) return io.a + top * row;
-    float* y = io.scratch;
+    auto* const copy = reinterpret_cast<float*>(io.scratch);
+    float* y = copy;
     for (int h = top; h < top + window_.kernel_h; ++h) {
       if (h < 0 || h >= in_.h) {
         y = std::fill_n(y, padded_row(), 0.0f);
@@ -180,7 +130,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
       y = std::copy_n(io.a + h * row, row, y);
       y = std::fill_n(y, std::ptrdiff_t{window_.padding.right} * in_.c, 0.0f);
     }
-    return io.scratch;
+    return copy;
   }
 
   Window window_;
@@ -202,13 +152,14 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
   void run(const LayerIo& io, ThreadPool& pool) const override {
     pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       LayerIo own = io;
-      own.y += begin * row_size(out_);
+      own.y += begin * row_size(out_) * static_cast<std::ptrdiff_t>(sizeof(float));
       run_rows(own, in_.h, {begin, end});
     });
   }
 
   void run_rows(const LayerIo& io, int ring, Range rows) const override {
-    run_({.x = io.a,
+    const Io v(io);
+    run_({.x = v.a,
           .ring = ring,
           .h = in_.h,
           .w = in_.w,
@@ -221,7 +172,7 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
           .stride_w = op_.window.stride_w,
           .pad_top = op_.window.padding.top,
           .pad_left = op_.window.padding.left,
-          .y = io.y,
+          .y = v.y,
           .wo = out_.w,
           .row_begin = static_cast<int>(rows.begin),
           .row_end = static_cast<int>(rows.end),
@@ -246,23 +197,13 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
   Shape out_;
 };
 
-/// Calls work(begin, end) for parts of n values, on the threads where that is worth it. Parts begin on
-/// multiples of a cache line's floats.
-template <class Work>
-void for_each_part(ThreadPool& pool, std::int64_t n, Work work) {
-  if (n < kWorthSharing) return work(std::int64_t{0}, n);
-  constexpr std::int64_t kLine = kCacheLine / sizeof(float);
-  pool.parallel_for((n + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
-    work(begin * kLine, std::min(end * kLine, n));
-  });
-}
-
 class AddLayer final : public KernelLayer<AddF32> {
  public:
   AddLayer(const Add& op, Shape shape, const Kernels& kernels)
       : KernelLayer(kernels.add), shape_(shape), finish_(finish_of(op.activation)) {}
-  void run(const LayerIo& io, ThreadPool& pool) const override {
-    for_each_part(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+    const Io io(bytes);
+    for_each_part<float>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.b + begin, io.y + begin, end - begin, finish_});
     });
   }
@@ -276,8 +217,9 @@ class ActivateLayer final : public KernelLayer<ActivateF32> {
  public:
   ActivateLayer(const Activate& op, Shape shape, const Kernels& kernels)
       : KernelLayer(kernels.activate), shape_(shape), finish_(finish_of(op.activation)) {}
-  void run(const LayerIo& io, ThreadPool& pool) const override {
-    for_each_part(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+    const Io io(bytes);
+    for_each_part<float>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.y + begin, end - begin, finish_});
     });
   }
@@ -290,7 +232,8 @@ class ActivateLayer final : public KernelLayer<ActivateF32> {
 class MultiplyLayer final : public KernelLayer<MultiplyF32> {
  public:
   MultiplyLayer(Shape shape, const Kernels& kernels) : KernelLayer(kernels.multiply), shape_(shape) {}
-  void run(const LayerIo& io, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+    const Io io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       const std::ptrdiff_t offset = begin * shape_.c;
       run_({io.a + offset, io.b, io.y + offset, end - begin, shape_.c});
@@ -306,7 +249,8 @@ class MultiplyLayer final : public KernelLayer<MultiplyF32> {
 class PoolLayer final : public KernelLayer<PoolF32> {
  public:
   PoolLayer(Shape in, const Kernels& kernels) : KernelLayer(kernels.pool), in_(in) {}
-  void run(const LayerIo& io, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+    const Io io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       run_({io.a, io.y, in_.pixels(), in_.c, static_cast<int>(begin), static_cast<int>(end)});
     };
@@ -325,7 +269,8 @@ class PadLayer final : public KernelLayer<PadF32> {
  public:
   PadLayer(const Pad& op, Shape in, Shape out, const Kernels& kernels)
       : KernelLayer(kernels.pad), padding_(op.padding), in_(in), out_(out) {}
-  void run(const LayerIo& io, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+    const Io io(bytes);
     pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       run_({io.a, in_.h, in_.w, in_.c, padding_.top, padding_.left, padding_.right, io.y,
             static_cast<int>(begin), static_cast<int>(end)});
@@ -341,7 +286,10 @@ class PadLayer final : public KernelLayer<PadF32> {
 class SoftmaxLayer final : public KernelLayer<SoftmaxF32> {
  public:
   SoftmaxLayer(Shape shape, const Kernels& kernels) : KernelLayer(kernels.softmax), classes_(shape.c) {}
-  void run(const LayerIo& io, ThreadPool&) const override { run_({io.a, io.y, classes_}); }
+  void run(const LayerIo& bytes, ThreadPool&) const override {
+    const Io io(bytes);
+    run_({io.a, io.y, classes_});
+  }
 
  private:
   int classes_;
@@ -349,24 +297,27 @@ class SoftmaxLayer final : public KernelLayer<SoftmaxF32> {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_layer(const Node& node, std::span<const Shape> inputs, const Kernels& kernels,
-                                  Activation residual_finish) {
+std::unique_ptr<Layer> make_layer_f32(const Graph& graph, LayerNode which, const Kernels& kernels) {
+  const Node& node = graph[which.id];
   const Shape& out = node.shape;
+  const Shape in = node.inputs.empty() ? Shape{} : graph[node.inputs[0]].shape;
+  const Activation residual_finish =
+      which.taken_over ? std::get<Add>(graph[*which.taken_over].op).activation : Activation::kNone;
   return std::visit(Overloaded{
                         [&](const Convolution& op) -> std::unique_ptr<Layer> {
                           const Window& window = op.window;
                           const bool pointwise = window.kernel_h == 1 && window.kernel_w == 1;
                           return std::make_unique<ConvolutionLayer>(
-                              pointwise ? kernels.pointwise : kernels.convolution, kernels.width, window,
-                              inputs[0], out, op.weight, op.bias, op.activation, residual_finish);
+                              pointwise ? kernels.pointwise : kernels.convolution, kernels.width, window, in,
+                              out, op.weight, op.bias, op.activation, residual_finish);
                         },
                         [&](const Linear& op) -> std::unique_ptr<Layer> {
                           return std::make_unique<ConvolutionLayer>(kernels.linear, kernels.width, Window{},
-                                                                    inputs[0], out, op.weight, op.bias,
+                                                                    in, out, op.weight, op.bias,
                                                                     op.activation, residual_finish);
                         },
                         [&](const Depthwise& op) -> std::unique_ptr<Layer> {
-                          return std::make_unique<DepthwiseLayer>(op, inputs[0], out, kernels);
+                          return std::make_unique<DepthwiseLayer>(op, in, out, kernels);
                         },
                         [&](const Activate& op) -> std::unique_ptr<Layer> {
                           return std::make_unique<ActivateLayer>(op, out, kernels);
@@ -378,10 +329,10 @@ std::unique_ptr<Layer> make_layer(const Node& node, std::span<const Shape> input
                           return std::make_unique<MultiplyLayer>(out, kernels);
                         },
                         [&](const GlobalAveragePool&) -> std::unique_ptr<Layer> {
-                          return std::make_unique<PoolLayer>(inputs[0], kernels);
+                          return std::make_unique<PoolLayer>(in, kernels);
                         },
                         [&](const Pad& op) -> std::unique_ptr<Layer> {
-                          return std::make_unique<PadLayer>(op, inputs[0], out, kernels);
+                          return std::make_unique<PadLayer>(op, in, out, kernels);
                         },
                         [&](const Softmax&) -> std::unique_ptr<Layer> {
                           return std::make_unique<SoftmaxLayer>(out, kernels);

@@ -1,0 +1,102 @@
+// Dense int8 convolution as a matrix product: pointwise (1x1), linear, and any R x S window.
+//
+// The window of one output pixel is `runs` runs of `run` contiguous values, as in convolution_f32.h. A kernel
+// gathers the windows of a block of pixels into scratch, in the form that the ISA multiplies (bytes with 128
+// added, or int16), zeros behind, and then walks panels of output channels over it. So x is read exactly
+// within its windows, and the inner loop knows no tails.
+//
+// acc = sum((x - zero_x) * (w - zero_w)) + bias; y = requantize(acc); then where there is a residual
+// y = add(y, residual); last where there is a table y = lookup(table, y): numerics/int8.h, step by step.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "numerics/int8.h"
+
+namespace linnet::cpu {
+
+/// How an ISA wants its weights.
+struct ConvolutionLayoutS8 {
+  int lanes;    ///< int32 accumulators in a vector
+  int vectors;  ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
+  int group;    ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
+  bool halves;  ///< the first halves of all lanes' groups lie before the second ones
+  int bytes;    ///< of a weight and of a gathered x: 1 or 2
+  int offset;   ///< what gathering adds to x: 128 where it must be unsigned, else 0
+};
+
+/// The residual add behind a convolution.
+struct ResidualS8 {
+  const std::int8_t* x;  ///< laid out like y, which it may be; nullptr: none
+  bool is_a;             ///< x is the first operand of linnet_add() and the convolution the second
+  int zero_a;
+  int zero_b;
+  linnet_add_multiplier by;
+  linnet_output to;
+};
+
+struct ConvolutionS8 {
+  const std::int8_t* x;     ///< first value of the first pixel's window
+  std::ptrdiff_t x_pixel;   ///< values from one output pixel's window to the next one's
+  std::ptrdiff_t x_run;     ///< values from one run to the next
+  int runs;                 ///< R
+  int run;                  ///< S * C
+  const std::byte* weight;  ///< of PackedConvolutionS8, as are the next five
+  const std::int32_t* bias;
+  const float* scale;
+  const std::int32_t* m;  ///< nullptr where every channel is exact in float
+  const std::int32_t* t;
+  bool wide;
+  int zero_w;  ///< 0 but in imported files
+  linnet_output to;
+  ResidualS8 residual;
+  const std::int8_t* table;  ///< 256 bytes, or nullptr
+  std::int8_t* y;            ///< [pixels, k]
+  int pixels;                ///< number of output pixels
+  int k;                     ///< output channels, all of them
+  int panel_begin;           ///< panels [panel_begin, panel_end) are computed
+  int panel_end;
+  std::byte* scratch;  ///< convolution_scratch_s8() bytes on a cache line, a thread's own
+};
+
+/// The vectors of a panel: each panel has some, none more than layout.vectors, as even as can be.
+struct PanelS8 {
+  int first;    ///< vectors before it
+  int vectors;  ///< its own
+};
+inline constexpr int count_vectors_s8(const ConvolutionLayoutS8& layout, int k) {
+  return (k + layout.lanes - 1) / layout.lanes;
+}
+/// Number of panels for k output channels.
+inline constexpr int count_panels_s8(const ConvolutionLayoutS8& layout, int k) {
+  return (count_vectors_s8(layout, k) + layout.vectors - 1) / layout.vectors;
+}
+inline constexpr PanelS8 panel_s8(const ConvolutionLayoutS8& layout, int k, int panel) {
+  const int vectors = count_vectors_s8(layout, k);
+  const int panels = count_panels_s8(layout, k);
+  const int first = panel * vectors / panels;
+  return {first, (panel + 1) * vectors / panels - first};
+}
+/// `depth` = R * S * C padded to whole groups.
+inline constexpr int padded_depth_s8(const ConvolutionLayoutS8& layout, int depth) {
+  return (depth + layout.group - 1) / layout.group * layout.group;
+}
+
+/// Pixels gathered at once: what stays in the L1 or L2 cache while the panels pass over it.
+inline constexpr int convolution_block_s8(const ConvolutionLayoutS8& layout, int depth) {
+  constexpr int kBlockBytes = 24 * 1024;
+  constexpr int kLeastPixels = 48;
+  const int fitting = kBlockBytes / (padded_depth_s8(layout, depth) * layout.bytes);
+  return fitting < kLeastPixels ? kLeastPixels : fitting;
+}
+/// Bytes behind the gathered block that a kernel may write: a vector's.
+inline constexpr int kConvolutionSlackS8 = 64;
+/// Bytes of scratch for `depth` = R * S * C: gathered pixels, the slack, and a sum a pixel.
+inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int depth) {
+  const auto block = static_cast<std::size_t>(convolution_block_s8(layout, depth));
+  const auto row = static_cast<std::size_t>(padded_depth_s8(layout, depth) * layout.bytes);
+  return (block * row + kConvolutionSlackS8 + 63) / 64 * 64 + (block * sizeof(std::int32_t) + 63) / 64 * 64;
+}
+
+}  // namespace linnet::cpu

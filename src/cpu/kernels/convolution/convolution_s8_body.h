@@ -1,0 +1,303 @@
+// The one body of convolution_s8, over any ISA's Dot. Internal linkage: see finish_body.h.
+//
+// A tile is a few pixels by a few vectors of output channels, all of the depth in registers. It leaves by one
+// of two doors: the usual one requantizes with the float FMA, packs and stores; the other stores the
+// accumulators as they are, for what is rare (64-bit requantization, zero points of weights) and need not be
+// inlined.
+#pragma once
+
+#include "cpu/kernels/convolution/convolution_s8.h"
+
+namespace linnet::cpu {
+namespace {
+
+struct TileS8 {
+  const std::byte* x;    ///< gathered
+  std::ptrdiff_t x_row;  ///< bytes a pixel
+  int groups;
+  const std::byte* weight;
+  const std::int32_t* bias;
+  const float* scale;
+  std::int8_t* y;
+  std::ptrdiff_t y_pixel;
+  int channels;       ///< that are stored, at most those of the vectors
+  std::int32_t* raw;  ///< [rows, vectors, lanes]: accumulators go there and nothing to y; or nullptr
+};
+
+/// Multiply-adds of step kStep of an X for all rows.
+template <class D, int kStep, bool kWide, int kRows, int kVectors>
+inline __attribute__((always_inline)) void multiply_step_s8(typename D::Int8::I32 (&acc)[kRows][kVectors],
+                                                            const typename D::X (&x)[kRows],
+                                                            const std::byte* w) {
+  typename D::Weights b[kVectors];
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) b[j] = D::load_weights(w + j * static_cast<int>(sizeof(b[0])));
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j)
+      acc[i][j] = D::template multiply_add<kStep, kWide>(acc[i][j], x[i], b[j]);
+}
+
+template <class D, int kRows, int kVectors, bool kWide>
+void convolution_tile_s8(const TileS8& t, const typename D::Int8::Output& to) {
+  using V = typename D::Int8;
+  constexpr int kStepBytes = kVectors * static_cast<int>(sizeof(typename D::Weights));
+  constexpr int kGroupBytes = D::kLayout.group * D::kLayout.bytes;
+  typename V::I32 acc[kRows][kVectors];
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) {
+    const typename V::I32 bias = V::load(t.bias + j * V::kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) acc[i][j] = bias;
+  }
+
+  const std::byte* w = t.weight;
+  // A pointer for every third row: the two between are reached by the addressing mode.
+  constexpr int kPointers = (kRows + 2) / 3;
+  const std::byte* rows[kPointers];
+#pragma GCC unroll 8
+  for (int i = 0; i < kPointers; ++i) rows[i] = t.x + 3 * i * t.x_row;
+  int g = t.groups;
+  for (; g >= D::kSteps; g -= D::kSteps) {
+    if constexpr (D::kSteps == 1) {
+      typename D::Weights b[kVectors];
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) b[j] = D::load_weights(w + j * static_cast<int>(sizeof(b[0])));
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) {
+        const typename D::X x = D::load_x(rows[i / 3] + (i % 3) * t.x_row);
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) acc[i][j] = D::template multiply_add<0, kWide>(acc[i][j], x, b[j]);
+      }
+    } else {
+      typename D::X x[kRows];
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) x[i] = D::load_x(rows[i / 3] + (i % 3) * t.x_row);
+      multiply_step_s8<D, 0, kWide>(acc, x, w);
+      multiply_step_s8<D, 1, kWide>(acc, x, w + kStepBytes);
+      multiply_step_s8<D, 2, kWide>(acc, x, w + 2 * kStepBytes);
+      multiply_step_s8<D, 3, kWide>(acc, x, w + 3 * kStepBytes);
+    }
+    w += D::kSteps * kStepBytes;
+#pragma GCC unroll 8
+    for (int i = 0; i < kPointers; ++i) rows[i] += D::kSteps * kGroupBytes;
+  }
+  if constexpr (D::kSteps > 1) {
+    for (; g > 0; --g) {
+      typename D::X x[kRows];
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) x[i] = D::load_last_x(rows[i / 3] + (i % 3) * t.x_row);
+      multiply_step_s8<D, 0, kWide>(acc, x, w);
+      w += kStepBytes;
+#pragma GCC unroll 8
+      for (int i = 0; i < kPointers; ++i) rows[i] += kGroupBytes;
+    }
+  }
+
+  if (t.raw) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) V::store(t.raw + (i * kVectors + j) * V::kLanes, acc[i][j]);
+    return;
+  }
+  typename V::F32 scale[kVectors];
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) scale[j] = V::load(t.scale + j * V::kLanes);
+  const bool whole = t.channels == kVectors * V::kLanes;
+  std::int8_t* y = t.y;
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) acc[i][j] = V::scale(acc[i][j], scale[j], to);
+    constexpr int kLast = kVectors - 1;
+    typename V::S8 bytes =
+        V::pack(acc[i][0], acc[i][kLast < 1 ? kLast : 1], acc[i][kLast < 2 ? kLast : 2], acc[i][kLast]);
+    bytes = V::clamp(V::template compact<kVectors>(bytes), to);
+    if (whole)
+      V::template store_first<kVectors>(y, bytes);
+    else
+      V::store_partial(y, bytes, t.channels);
+    y += t.y_pixel;
+  }
+}
+
+/// What follows the tile: `rows` pixels of a panel of `vectors`.
+template <class D>
+class TileEndS8 {
+  using V = typename D::Int8;
+
+ public:
+  explicit TileEndS8(const ConvolutionS8& a)
+      : a_(a),
+        to_(a.to),
+        sum_(a.residual.zero_a, a.residual.zero_b,
+             a.residual.x ? a.residual.by : linnet_add_multiplier{0, 0, 1}, a.residual.to) {}
+
+  const typename V::Output& to() const { return to_; }
+
+  /// Accumulators to bytes, [rows][4 * lanes] of them. sums: of the gathered x a pixel. `lane` is the panel's
+  /// first.
+  __attribute__((noinline)) void requantize(const std::int32_t* raw, int rows, int vectors, int lane,
+                                            const std::int32_t* sums, std::int8_t* bytes) const {
+    for (int i = 0; i < rows; ++i) {
+      typename V::I32 v[4];
+      for (int j = 0; j < 4; ++j) {
+        const int from = j < vectors ? j : vectors - 1;
+        const int at = lane + from * V::kLanes;
+        typename V::I32 acc = V::load(raw + (i * vectors + from) * V::kLanes);
+        if (sums) acc = D::sub(acc, D::set(wrapping_product(a_.zero_w, sums[i])));
+        v[j] = a_.m ? V::scale(acc, V::load(a_.m + at), V::load(a_.t + at), to_)
+                    : V::scale(acc, V::load(a_.scale + at), to_);
+      }
+      typename V::S8 packed = V::pack(v[0], v[1], v[2], v[3]);
+      switch (vectors) {
+        case 1: packed = V::template compact<1>(packed); break;
+        case 2: packed = V::template compact<2>(packed); break;
+        case 3: packed = V::template compact<3>(packed); break;
+        default: break;
+      }
+      V::store(bytes + i * 4 * V::kLanes, V::clamp(packed, to_));
+    }
+  }
+
+  /// Residual and table; [rows][4 * lanes] bytes to y. `offset` is y's, and the residual's.
+  __attribute__((noinline)) void finish(const std::int8_t* bytes, int rows, std::ptrdiff_t offset,
+                                        int channels) const {
+    for (int i = 0; i < rows; ++i, offset += a_.k) {
+      typename V::S8 v = V::load(bytes + i * 4 * V::kLanes);
+      if (a_.residual.x) {
+        const typename V::S8 other = V::load_partial(a_.residual.x + offset, channels);
+        v = a_.residual.is_a ? V::add(other, v, sum_) : V::add(v, other, sum_);
+      }
+      if (a_.table) v = V::lookup(a_.table, v);
+      V::store_partial(a_.y + offset, v, channels);
+    }
+  }
+
+ private:
+  static std::int32_t wrapping_product(std::int32_t a, std::int32_t b) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b));
+  }
+
+  const ConvolutionS8& a_;
+  typename V::Output to_;
+  typename V::Sum sum_;
+};
+
+/// Runs the tile function of exactly `rows` rows.
+template <class D, int kVectors, bool kWide, int kRows = D::max_rows(kVectors)>
+void run_tile_s8(int rows, const TileS8& t, const typename D::Int8::Output& to) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return run_tile_s8<D, kVectors, kWide, kRows - 1>(rows, t, to);
+  }
+  convolution_tile_s8<D, kRows, kVectors, kWide>(t, to);
+}
+
+/// One panel for the pixels [begin, end) that were gathered: tiles as even as they can be.
+template <class D, int kVectors, bool kWide>
+void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, TileS8 t, int lane, int begin,
+                          int end, const std::int32_t* sums) {
+  using V = typename D::Int8;
+  constexpr int kMaxRows = D::max_rows(kVectors);
+  constexpr int kRowBytes = 4 * V::kLanes;
+  alignas(64) std::int8_t bytes[kMaxRows * kRowBytes];
+  alignas(64) std::int32_t raw[kMaxRows * kVectors * V::kLanes];
+  const bool is_raw = a.m || sums;
+  const bool finishes = is_raw || a.residual.x || a.table;
+  const int channels = t.channels;
+  if (is_raw) t.raw = raw;
+  std::int8_t* const y = t.y;
+  for (int tiles = (end - begin + kMaxRows - 1) / kMaxRows; tiles > 0; --tiles) {
+    const int rows = (end - begin + tiles - 1) / tiles;
+    const std::ptrdiff_t offset = std::ptrdiff_t{begin} * a.k;
+    if (finishes) {
+      t.y = bytes;
+      t.y_pixel = kRowBytes;
+      t.channels = kVectors * V::kLanes;
+    } else {
+      t.y = y + offset;
+    }
+    run_tile_s8<D, kVectors, kWide>(rows, t, tile_end.to());
+    if (is_raw) tile_end.requantize(raw, rows, kVectors, lane, sums, bytes);
+    if (finishes) tile_end.finish(bytes, rows, y + offset - a.y, channels);
+    t.x += rows * t.x_row;
+    if (sums) sums += rows;
+    begin += rows;
+  }
+}
+
+/// Windows of the pixels [begin, end) to a.scratch, and their sums where the weights have a zero point.
+template <class D>
+void gather_s8(const ConvolutionS8& a, int begin, int end, std::ptrdiff_t row, std::int32_t* sums) {
+  const int depth = a.runs * a.run;
+  const std::int8_t* x = a.x + begin * a.x_pixel;
+  const std::ptrdiff_t used = std::ptrdiff_t{depth} * D::kLayout.bytes;
+  if (a.runs == 1 && a.x_pixel == a.run && row == used) {
+    D::gather(x, (end - begin) * a.run, a.scratch);
+  } else {
+    std::byte* y = a.scratch;
+    for (int i = begin; i < end; ++i, x += a.x_pixel, y += row) {
+      for (int r = 0; r < a.runs; ++r)
+        D::gather(x + r * a.x_run, a.run, y + std::ptrdiff_t{r} * a.run * D::kLayout.bytes);
+      for (std::ptrdiff_t j = used; j < row; ++j) y[j] = std::byte{0};
+    }
+  }
+  if (!sums) return;
+  x = a.x + begin * a.x_pixel;
+  for (int i = begin; i < end; ++i, x += a.x_pixel) {
+    std::int32_t sum = depth * D::kLayout.offset;
+    for (int r = 0; r < a.runs; ++r)
+      for (int d = 0; d < a.run; ++d) sum += x[r * a.x_run + d];
+    *sums++ = sum;
+  }
+}
+
+template <class D, bool kWide>
+void convolution_panels_s8(const ConvolutionS8& a) {
+  using V = typename D::Int8;
+  const int depth = padded_depth_s8(D::kLayout, a.runs * a.run);
+  const std::ptrdiff_t row = std::ptrdiff_t{depth} * D::kLayout.bytes;
+  const int block = convolution_block_s8(D::kLayout, a.runs * a.run);
+  std::int32_t* const sums =
+      a.zero_w
+          ? reinterpret_cast<std::int32_t*>(a.scratch + (block * row + kConvolutionSlackS8 + 63) / 64 * 64)
+          : nullptr;
+  const TileEndS8<D> tile_end(a);
+  for (int begin = 0; begin < a.pixels; begin += block) {
+    const int end = a.pixels - begin < block ? a.pixels : begin + block;
+    gather_s8<D>(a, begin, end, row, sums);
+    for (int p = a.panel_begin; p < a.panel_end; ++p) {
+      const PanelS8 panel = panel_s8(D::kLayout, a.k, p);
+      const int lane = panel.first * V::kLanes;
+      TileS8 t = {};
+      t.x = a.scratch;
+      t.x_row = row;
+      t.groups = depth / D::kLayout.group;
+      t.weight = a.weight + lane * row;
+      t.bias = a.bias + lane;
+      t.scale = a.scale + lane;
+      t.y = a.y + lane;
+      t.y_pixel = a.k;
+      t.channels = a.k - lane < panel.vectors * V::kLanes ? a.k - lane : panel.vectors * V::kLanes;
+      switch (panel.vectors) {
+        case 1: convolution_panel_s8<D, 1, kWide>(a, tile_end, t, lane, begin, end, sums); break;
+        case 2: convolution_panel_s8<D, 2, kWide>(a, tile_end, t, lane, begin, end, sums); break;
+        case 3: convolution_panel_s8<D, 3, kWide>(a, tile_end, t, lane, begin, end, sums); break;
+        default: convolution_panel_s8<D, 4, kWide>(a, tile_end, t, lane, begin, end, sums); break;
+      }
+    }
+  }
+}
+
+template <class D>
+void convolution_s8(const ConvolutionS8& a) {
+  if constexpr (D::kWideDiffers) {
+    if (a.wide) return convolution_panels_s8<D, true>(a);
+  }
+  convolution_panels_s8<D, false>(a);
+}
+
+}  // namespace
+}  // namespace linnet::cpu
