@@ -61,11 +61,12 @@ std::string decibels_picture(const Quantized& quantized, const std::vector<doubl
   return svg.str();
 }
 
-/// Share of the values that lie beyond the grid.
+/// Share of the values that lie beyond the grid, by bins of which no part is on it.
 double clipped_share(const Histogram& values, const Range& range) {
   std::int64_t outside = 0;
   for (int i = 0; i < 2 * Histogram::kSide; ++i)
-    if (values.middle(i) < range.low || values.middle(i) > range.high)
+    if (const double edge = (i - Histogram::kSide) * values.width();
+        edge + values.width() < range.low || edge > range.high)
       outside += values.bins()[static_cast<std::size_t>(i)];
   return values.count() ? static_cast<double>(outside) / static_cast<double>(values.count()) : 0;
 }

@@ -16,7 +16,7 @@ namespace linnet::quantize {
 
 struct Options {
   Method method = Method::kMse;  ///< how the range of an activation is chosen
-  bool search_weights = true;    ///< weight scales that clip where that lowers the squared error
+  bool search_weights = true;    ///< weight scales of the least squared error, else by the largest weight
   bool correct_bias = true;      ///< bias_correction.h
   bool equalise = false;         ///< equalise.h
   int threads = 1;               ///< 1 … 256; changes no bit of the result

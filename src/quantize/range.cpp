@@ -186,14 +186,19 @@ Quantization quantization_of(Range range, double least_scale) {
   // What is wanting is added on the side that has values, above where there are none.
   if (const double wanting = least * (kLevels - 1) - (high - low); wanting > 0)
     (high == 0 && low < 0 ? low : high) += high == 0 && low < 0 ? -wanting : wanting;
-  // The zero point is a whole number: rounding it would push one end off the grid, so the scale grows until
-  // both ends are on it.
+  // The zero point is a whole number, so the scale grows until both ends are on the grid; of the two whole
+  // numbers beside the ideal one that which needs less.
   constexpr double kLow = LINNET_INT8_MIN, kHigh = LINNET_INT8_MAX;
-  const double zero = std::clamp(std::round(kLow - low * (kLevels - 1) / (high - low)),
-                                 kLow + (low < 0 ? 1 : 0), kHigh - (high > 0 ? 1 : 0));
-  double scale = 0;
-  if (low < 0) scale = -low / (zero - kLow);
-  if (high > 0) scale = std::max(scale, high / (kHigh - zero));
+  double scale = std::numeric_limits<double>::infinity(), zero = 0;
+  const double ideal = std::floor(kLow - low * (kLevels - 1) / (high - low));
+  for (const double candidate : {ideal, ideal + 1}) {
+    const double z = std::clamp(candidate, kLow + (low < 0 ? 1 : 0), kHigh - (high > 0 ? 1 : 0));
+    const double needed = std::max(low < 0 ? -low / (z - kLow) : 0.0, high > 0 ? high / (kHigh - z) : 0.0);
+    if (needed < scale) {
+      scale = needed;
+      zero = z;
+    }
+  }
   return {static_cast<float>(std::min(scale, kMostScale)), static_cast<int>(zero)};
 }
 

@@ -1,6 +1,7 @@
 #include "quantize/run.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "reference/int8.h"
 #include "reference/interpreter.h"
@@ -35,6 +36,12 @@ Op without_activation(Op op) {
 
 /// The fastest ISA, whatever LINNET_ISA says, so that it changes no scale.
 cpu::Isa fastest_isa() { return cpu::available_isas().back(); }
+
+/// relu or relu6; a graph that is split has no other in a layer.
+void limit(std::span<float> values, Activation activation) {
+  const float high = activation == Activation::kRelu6 ? 6.0f : std::numeric_limits<float>::infinity();
+  for (float& v : values) v = std::min(std::max(v, 0.0f), high);
+}
 
 Activation own_activation(const Op& op) {
   if (const auto layer = layer_weights(op)) return layer->activation;
@@ -94,7 +101,7 @@ Result<void> FloatRun::run(std::span<const float> image, const FloatVisitor& vis
       LINNET_TRY(const AlignedVector<float> before, layer->run(inputs[0]));
       y = before;
       if (const Activation activation = own_activation(node.op); activation != Activation::kNone)
-        for (float& v : y) v = static_cast<float>(activate(v, activation));
+        limit(y, activation);
       LINNET_CHECK(visit(id, before, y));
     } else {
       y = reference::compute(node, shapes, inputs);

@@ -39,7 +39,8 @@ class LayerRun {
 using FloatVisitor =
     std::function<Result<void>(NodeId id, std::span<const float> before, std::span<const float> output)>;
 
-/// A float graph as it stands. Not thread-safe.
+/// A float graph as it stands, whose layers have no activation but relu and relu6 (split_activation()). Not
+/// thread-safe.
 class FloatRun {
  public:
   static Result<FloatRun> make(const Graph& graph);

@@ -22,27 +22,33 @@ double largest_magnitude(std::span<const float> values) {
   return largest;
 }
 
-std::int8_t stored(float weight, double scale) {
-  return static_cast<std::int8_t>(std::clamp(std::round(weight / scale), -kLargest, kLargest));
+/// Nearest, halves away from zero.
+std::int8_t stored(float weight, double per_scale) {
+  const double q = std::clamp(weight * per_scale, -kLargest, kLargest);
+  return static_cast<std::int8_t>(q < 0 ? q - 0.5 : q + 0.5);
 }
 
 double squared_error(std::span<const float> weights, double scale) {
+  const double per_scale = 1 / scale;
   double sum = 0;
   for (const float w : weights) {
-    const double error = w - stored(w, scale) * scale;
+    const double error = w - stored(w, per_scale) * scale;
     sum += error * error;
   }
   return sum;
 }
 
+/// A little finer or coarser grid may happen to hit the weights better; of a depthwise channel's nine, often.
 double searched_scale(std::span<const float> weights, double scale) {
-  constexpr int kSteps = 40;
+  constexpr int kFiner = 3, kCoarser = 20;  // thousandths
   double best = scale, least = squared_error(weights, scale);
-  for (int step = kSteps / 2; step < kSteps; ++step)
-    if (const double e = squared_error(weights, scale * step / kSteps); e < least) {
+  for (int step = -kFiner; step <= kCoarser; ++step) {
+    const double candidate = scale * (1 + step * 1e-3);
+    if (const double e = squared_error(weights, candidate); e < least) {
       least = e;
-      best = scale * step / kSteps;
+      best = candidate;
     }
+  }
   return best;
 }
 
@@ -89,7 +95,7 @@ Channel quantize_channel(std::span<const float> weights, double bias, const Quan
     channel.scale = static_cast<float>(scale);
     const double multiplier = from * channel.scale / to;
     channel.weights.clear();
-    for (const float w : weights) channel.weights.push_back(stored(w, channel.scale));
+    for (const float w : weights) channel.weights.push_back(stored(w, 1 / double{channel.scale}));
     // A bias beyond kLargestOutput saturates the output as well as one at it.
     const double most = kLargestOutput / 2 / multiplier;
     const double wanted = std::round(std::clamp(bias / (from * channel.scale), -most, most));

@@ -18,8 +18,8 @@ struct Channel {
 };
 
 /// Quantizes the weights and the bias of one channel between an input and an output of these quantizations.
-/// The scale is the smallest that holds every weight; `search`: or a smaller one, down to half of it, where
-/// clipping the largest weights lowers the sum of squared errors.
+/// The scale is the smallest that holds every weight; `search`: or one near it with the least sum
+/// of squared errors.
 ///
 /// Guaranteed, for finite weights and an output scale of at least least_output_scale(): |acc| <= 2^24 for
 /// every input, and a float32 FMA requantizes it exactly (linnet_is_exact_in_float()). Where the scale of the

@@ -27,7 +27,7 @@ p { max-width: 48rem; margin: .5rem 0; color: var(--quiet); }
 .card dt { color: var(--quiet); }
 .card dd { margin: 0; font-variant-numeric: tabular-nums; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
-.pictures svg { flex: 1 1 26rem; min-width: 0; max-width: 100%; height: auto; }
+.pictures svg { flex: 1 1 20rem; min-width: 0; max-width: 31.5rem; height: auto; }
 svg.wide { width: 100%; height: auto; background: var(--box); border: 1px solid var(--line); border-radius: 8px; }
 svg text { fill: var(--quiet); font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 )";
