@@ -32,6 +32,11 @@ function(linnet_test name)
                        WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()
 
+# All fuzzers, and of the house only what they link: kernels, say, take a fuzzer's compiler minutes.
+if(LINNET_FUZZ)
+  add_custom_target(fuzzers)
+endif()
+
 # linnet_fuzzer(name SOURCE fuzz_onnx.cpp LIBRARIES … CORPUS folder)
 # A libFuzzer program, built where LINNET_FUZZ is on (clang). LINNET_FUZZ_SECONDS bounds each run. The seed corpus is read, never
 # written: what the fuzzer finds goes into the build folder.
@@ -43,6 +48,7 @@ function(linnet_fuzzer name)
   add_executable(${name} ${ARG_SOURCE})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers ${name})
   file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}_corpus)
   math(EXPR timeout "3 * ${LINNET_FUZZ_SECONDS} + 60")
   # The seed is fixed: what a run finds, the next one finds too.

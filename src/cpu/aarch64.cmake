@@ -29,7 +29,11 @@ endforeach()
 list(FILTER sources EXCLUDE REGEX "families|statistics|benchmark")  # nothing here needs them
 list(TRANSFORM LINNET_KERNEL_SOURCES PREPEND kernels/ OUTPUT_VARIABLE kernel_sources)
 set(own ../base/thread_pool.cpp ${kernel_sources} kernels/isa/scalar.cpp kernels/isa/neon.cpp
-        kernels/probe/probe_neon.cpp kernels/probe/probe_neon_dot.cpp executor_test.cpp isa_test.cpp)
+        kernels/isa/neon_dot.cpp kernels/probe/probe_neon.cpp kernels/probe/probe_neon_dot.cpp executor_test.cpp isa_test.cpp
+        ../numerics/vectors_neon.cpp ../numerics/vectors_test.cpp)
+get_target_property(kernel_tests cpu_kernels_test SOURCES)
+list(TRANSFORM kernel_tests PREPEND kernels/)
+list(APPEND own ${kernel_tests})
 list(TRANSFORM own PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 list(APPEND sources ${own})
 
@@ -40,7 +44,7 @@ foreach(source IN LISTS sources)
   cmake_path(GET source STEM stem)
   set(object ${folder}/${stem}-${id}.o)
   set(extra)
-  if(stem STREQUAL "probe_neon_dot")
+  if(stem MATCHES "neon_dot$")
     set(extra -march=armv8.2-a+dotprod)
   endif()
   add_custom_command(OUTPUT ${object} DEPENDS ${source} DEPFILE ${object}.d VERBATIM

@@ -21,6 +21,9 @@ class GraphBuilder {
   /// Makes the node, which add() or input() returned, one of an int8 graph.
   void quantize(NodeId id, Quantization quantization) { graph_[id].quantization = quantization; }
   const std::optional<Quantization>& quantization(NodeId id) const { return graph_[id].quantization; }
+  /// The operator of a node that was added, for an activation that turns out to belong to it.
+  Op& op(NodeId id) { return graph_[id].op; }
+  const std::string& name(NodeId id) const { return graph_[id].name; }
   /// Shape of a node that was added.
   const Shape& shape(NodeId id) const { return graph_[id].shape; }
 

@@ -78,22 +78,50 @@ struct Int8 {
   LINNET_INLINE S8 pack(I32 a, I32 b, I32 c, I32 d) {
     return _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
   }
-  /// The bytes of the first kVectors vectors of pack() alone, moved together: byte 4 * kVectors * g + 4 * v +
-  /// i.
+  /// Of pack()'s bytes those of each kVectors vectors moved together: 4 * kVectors * g + 4 * v + i. For 1 and
+  /// 2 part<kVectors, n>() is the nth such share; for 3 the fourth vector's bytes come last.
   template <int kVectors>
   LINNET_INLINE S8 compact(S8 packed) {
     if constexpr (kVectors == 4) return packed;
-    if constexpr (kVectors == 3)
-      return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 3));
-    if constexpr (kVectors == 2)
-      return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 1, 4, 5, 2, 2, 2, 2));
-    return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 1, 1, 1, 1, 1));
+    const S8 order = kVectors == 3   ? _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7)
+                     : kVectors == 2 ? _mm256_setr_epi32(0, 1, 4, 5, 2, 3, 6, 7)
+                                     : _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return _mm256_permutevar8x32_epi32(packed, order);
+  }
+  template <int kVectors, int n>
+  LINNET_INLINE S8 part(S8 compacted) {
+    if constexpr (n == 0) return compacted;
+    if constexpr (kVectors == 2) return _mm256_permute4x64_epi64(compacted, 0x0e);
+    return _mm256_permute4x64_epi64(compacted, n);
   }
   /// pack()'s bytes as the vectors had them, one vector after the other.
-  LINNET_INLINE S8 in_order(S8 packed) {
-    return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-  }
+  LINNET_INLINE S8 in_order(S8 packed) { return compact<1>(packed); }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return _mm256_min_epi8(_mm256_max_epi8(v, to.lo), to.hi); }
+
+  LINNET_INLINE I32 set(int32_t v) { return _mm256_set1_epi32(v); }
+  LINNET_INLINE F32 set(float v) { return _mm256_set1_ps(v); }
+  LINNET_INLINE S8 set(int8_t v) { return _mm256_set1_epi8(v); }
+  LINNET_INLINE I32 add(I32 a, I32 b) { return _mm256_add_epi32(a, b); }
+  LINNET_INLINE I32 sub(I32 a, I32 b) { return _mm256_sub_epi32(a, b); }
+  /// Of values that fit int16.
+  LINNET_INLINE I32 product(I32 a, I32 b) {
+    return _mm256_madd_epi16(a, _mm256_and_si256(b, _mm256_set1_epi32(0xffff)));
+  }
+  /// Four vectors that pack() makes v of.
+  LINNET_INLINE void widen(S8 v, I32 (&to)[4]) {
+    const S8 low = _mm256_unpacklo_epi8(v, v), high = _mm256_unpackhi_epi8(v, v);
+    to[0] = _mm256_srai_epi32(_mm256_unpacklo_epi16(low, low), 24);
+    to[1] = _mm256_srai_epi32(_mm256_unpackhi_epi16(low, low), 24);
+    to[2] = _mm256_srai_epi32(_mm256_unpacklo_epi16(high, high), 24);
+    to[3] = _mm256_srai_epi32(_mm256_unpackhi_epi16(high, high), 24);
+  }
+  /// quantize_real() before its zero point: v * factor, limited, to the nearest integer.
+  LINNET_INLINE I32 nearest(F32 v, F32 factor) {
+    const F32 scaled = _mm256_mul_ps(v, factor);
+    const F32 number = _mm256_and_ps(scaled, _mm256_cmp_ps(scaled, scaled, _CMP_ORD_Q));
+    return _mm256_cvtps_epi32(
+        _mm256_max_ps(_mm256_min_ps(number, _mm256_set1_ps(511.0f)), _mm256_set1_ps(-512.0f)));
+  }
 
   /// What linnet_add() takes beside its operands.
   struct Sum {

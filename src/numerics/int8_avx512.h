@@ -68,26 +68,52 @@ struct Int8 {
   LINNET_INLINE S8 pack(I32 a, I32 b, I32 c, I32 d) {
     return _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
   }
-  /// The bytes of the first kVectors vectors of pack() alone, moved together: byte 4 * kVectors * g + 4 * v +
-  /// i.
+  /// Of pack()'s bytes those of each kVectors vectors moved together: 4 * kVectors * g + 4 * v + i. For 1 and
+  /// 2 part<kVectors, n>() is the nth such share; for 3 the fourth vector's bytes come last.
   template <int kVectors>
   LINNET_INLINE S8 compact(S8 packed) {
     if constexpr (kVectors == 4) return packed;
-    if constexpr (kVectors == 3)
-      return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 3, 3, 3),
-                                      packed);
-    if constexpr (kVectors == 2)
-      return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 1, 4, 5, 8, 9, 12, 13, 2, 2, 2, 2, 2, 2, 2, 2),
-                                      packed);
-    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1),
-                                    packed);
+    const S8 order = kVectors == 3 ? _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15)
+                     : kVectors == 2
+                         ? _mm512_setr_epi32(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)
+                         : _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, packed);
+  }
+  template <int kVectors, int n>
+  LINNET_INLINE S8 part(S8 compacted) {
+    if constexpr (n == 0) return compacted;
+    if constexpr (kVectors == 2) return _mm512_castsi256_si512(_mm512_extracti64x4_epi64(compacted, n % 2));
+    return _mm512_castsi128_si512(_mm512_extracti32x4_epi32(compacted, n));
   }
   /// pack()'s bytes as the vectors had them, one vector after the other.
-  LINNET_INLINE S8 in_order(S8 packed) {
-    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
-                                    packed);
-  }
+  LINNET_INLINE S8 in_order(S8 packed) { return compact<1>(packed); }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return _mm512_min_epi8(_mm512_max_epi8(v, to.lo), to.hi); }
+
+  LINNET_INLINE I32 set(int32_t v) { return _mm512_set1_epi32(v); }
+  LINNET_INLINE F32 set(float v) { return _mm512_set1_ps(v); }
+  LINNET_INLINE S8 set(int8_t v) { return _mm512_set1_epi8(v); }
+  LINNET_INLINE I32 add(I32 a, I32 b) { return _mm512_add_epi32(a, b); }
+  LINNET_INLINE I32 sub(I32 a, I32 b) { return _mm512_sub_epi32(a, b); }
+  /// Of values that fit int16.
+  LINNET_INLINE I32 product(I32 a, I32 b) {
+    return _mm512_madd_epi16(a, _mm512_and_si512(b, _mm512_set1_epi32(0xffff)));
+  }
+  /// Four vectors that pack() makes v of.
+  LINNET_INLINE void widen(S8 v, I32 (&to)[4]) {
+    const S8 low = _mm512_unpacklo_epi8(v, v), high = _mm512_unpackhi_epi8(v, v);
+    to[0] = _mm512_srai_epi32(_mm512_unpacklo_epi16(low, low), 24);
+    to[1] = _mm512_srai_epi32(_mm512_unpackhi_epi16(low, low), 24);
+    to[2] = _mm512_srai_epi32(_mm512_unpacklo_epi16(high, high), 24);
+    to[3] = _mm512_srai_epi32(_mm512_unpackhi_epi16(high, high), 24);
+  }
+  /// quantize_real() before its zero point: v * factor, limited, to the nearest integer.
+  LINNET_INLINE I32 nearest(F32 v, F32 factor) {
+    const F32 scaled = _mm512_mul_ps(v, factor);
+    const F32 number =
+        _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q), scaled);
+    return _mm512_cvtps_epi32(
+        _mm512_max_ps(_mm512_min_ps(number, _mm512_set1_ps(511.0f)), _mm512_set1_ps(-512.0f)));
+  }
 
   /// What linnet_add() takes beside its operands.
   struct Sum {

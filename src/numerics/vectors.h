@@ -18,7 +18,7 @@ struct VectorForm {
   void (*add)(const int8_t* a, int32_t zero_a, const int8_t* b, int32_t zero_b, linnet_add_multiplier by,
               linnet_output to, int blocks, int8_t* y);
   void (*lookup)(const int8_t* table, const int8_t* x, int blocks, int8_t* y);
-  /// One block; compact<vectors> of pack()'s bytes, 4 * lanes of them.
+  /// One block; compact<vectors> of pack()'s bytes, all parts of it for 1 and 2, the first for 3.
   void (*pack_compact)(const int32_t* values, int vectors, int8_t* y);
   /// The first n bytes of x, then zeros, to y, of which n bytes are written.
   void (*copy_partial)(const int8_t* x, int n, int8_t* y, int8_t* loaded);

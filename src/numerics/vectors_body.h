@@ -44,10 +44,24 @@ struct Body {
   static void pack_compact(const int32_t* values, int vectors, int8_t* y) {
     const auto vector = [&](int v) { return V::load(values + v * V::kLanes); };
     const auto packed = V::pack(vector(0), vector(1), vector(2), vector(3));
-    V::store(y, vectors == 1   ? V::template compact<1>(packed)
-                : vectors == 2 ? V::template compact<2>(packed)
-                : vectors == 3 ? V::template compact<3>(packed)
-                               : V::template compact<4>(packed));
+    switch (vectors) {
+      case 1: {
+        const auto bytes = V::template compact<1>(packed);
+        V::template store_first<1>(y, V::template part<1, 0>(bytes));
+        V::template store_first<1>(y + V::kLanes, V::template part<1, 1>(bytes));
+        V::template store_first<1>(y + 2 * V::kLanes, V::template part<1, 2>(bytes));
+        V::template store_first<1>(y + 3 * V::kLanes, V::template part<1, 3>(bytes));
+        break;
+      }
+      case 2: {
+        const auto bytes = V::template compact<2>(packed);
+        V::template store_first<2>(y, V::template part<2, 0>(bytes));
+        V::template store_first<2>(y + 2 * V::kLanes, V::template part<2, 1>(bytes));
+        break;
+      }
+      case 3: V::template store_first<3>(y, V::template compact<3>(packed)); break;
+      default: V::template store_first<4>(y, V::template compact<4>(packed)); break;
+    }
   }
   static void copy_partial(const int8_t* x, int n, int8_t* y, int8_t* loaded) {
     const auto v = V::load_partial(x, n);

@@ -1,7 +1,4 @@
 // Linnet against ONNX Runtime: what Linnet exports, and what others exported.
-#include <cstdlib>
-
-#include "comparison.h"
 #include "cpu/executor.h"
 #include "formats/onnx/reader.h"
 #include "formats/onnx/writer.h"
@@ -9,6 +6,7 @@
 #include "graph/passes/passes.h"
 #include "image/image.h"
 #include "image/preprocess.h"
+#include "onnxruntime.h"
 #include "reference/interpreter.h"
 #include "support/data.h"
 
@@ -16,35 +14,12 @@ namespace linnet {
 namespace {
 
 using oracles::expect_close;
+using oracles::onnxruntime_scores;
 using oracles::scores_of;
 using oracles::to_chw;
 using oracles::Values;
 
 constexpr double kTolerance = 1e-4;  // of the largest score
-
-std::filesystem::path oracles_folder() {
-  const char* folder = std::getenv("LINNET_ORACLES");
-  return folder ? std::filesystem::path(folder)
-                : std::filesystem::path(LINNET_SOURCE_DIR) / "build" / "oracles";
-}
-
-#define LINNET_ONNXRUNTIME_OR_SKIP()                                                                   \
-  if (!std::filesystem::exists(oracles_folder() / "node_modules" / "onnxruntime-node"))                \
-  GTEST_SKIP() << "ONNX Runtime is not in " << oracles_folder().string()                               \
-               << "; npm install --ignore-scripts --prefix build/oracles onnxruntime-node@1.30.0, or " \
-                  "./check --long, installs it"
-
-Values onnxruntime_scores(const std::filesystem::path& model, const Values& input) {
-  const testing::ScratchFolder folder;
-  const auto input_path = folder.path() / "input.f32";
-  const auto output_path = folder.path() / "output.f32";
-  oracles::write_values(input_path, input);
-  const std::string command =
-      fmt::format("node '{}' '{}' '{}' '{}'", LINNET_SOURCE_DIR "/tests/oracles/onnxruntime.mjs",
-                  model.string(), input_path.string(), output_path.string());
-  EXPECT_EQ(std::system(command.c_str()), 0) << command;
-  return oracles::read_values(output_path);
-}
 
 Values reference_scores(const Graph& graph, const Values& images) {
   reference::Interpreter interpreter(graph);

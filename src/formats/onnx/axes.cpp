@@ -125,7 +125,9 @@ Result<Value> translate_cast(const Call& call) {
   if (to != TensorProto::FLOAT && to != TensorProto::FLOAT16 && to != TensorProto::BFLOAT16 &&
       to != TensorProto::DOUBLE)
     return fail("casts an activation to ONNX's type {}; Linnet runs floating-point activations", to);
-  return call.input(0);
+  LINNET_TRY(Feature x, call.pending(0));
+  if (x.form == Form::kStored) return fail("casts int8 integers to floats; a DequantizeLinear is missing");
+  return x;
 }
 
 Result<Value> translate_reshape(const Call& call) {

@@ -1,6 +1,8 @@
 // Layers with weights: Conv, Gemm, MatMul and BatchNormalization.
+#include <cmath>
 #include <tuple>
 
+#include "formats/onnx/quantized_constant.h"
 #include "formats/onnx/translator.h"
 
 namespace linnet::formats::onnx {
@@ -22,6 +24,14 @@ Result<Tensor> float_constant(const Call& call, int i, std::string_view what) {
   return tensor;
 }
 
+/// A layer's bias: floats, or in an int8 model integers in units of s_x * s_w too (QLinearConv).
+Result<Tensor> layer_bias(const Call& call, int i) {
+  if (!call.translator().int8()) return float_constant(call, i, "bias");
+  LINNET_TRY(Tensor tensor, call.constant(i, "bias"));
+  for (const std::int64_t d : tensor.dims()) LINNET_CHECK(size(d, "bias"));
+  return tensor;
+}
+
 /// A constant of one number a channel, in whatever axes it is stored.
 Result<Constant> channel_constant(const Call& call, int i, std::string_view what) {
   LINNET_TRY(const Tensor tensor, float_constant(call, i, what));
@@ -29,10 +39,43 @@ Result<Constant> channel_constant(const Call& call, int i, std::string_view what
   return Constant({n}, AlignedVector<float>(tensor.floats().begin(), tensor.floats().end()));
 }
 
+/// What a layer multiplies by.
+struct Weights {
+  Constant weight;
+  Constant scale;  ///< [K], in an int8 model; otherwise absent
+  int zero_point;  ///< of an int8 model
+};
+
+/// The weights under Linnet's dimensions: the floats, or in an int8 model the integers behind them.
+/// `arrange` brings a span of either from the file's order into Linnet's.
+template <class Arrange>
+Result<Weights> weights_of(const Call& call, const Tensor& weight, std::size_t channel_axis,
+                           std::vector<int> dims, Arrange arrange) {
+  if (!call.translator().int8()) return Weights{Constant(std::move(dims), arrange(weight.floats())), {}, 0};
+  LINNET_TRY(Int8Weights stored, int8_weights(weight, channel_axis));
+  const int channels = static_cast<int>(stored.scales.size());
+  const std::span<const std::int8_t> values = stored.values;
+  return Weights{Constant(std::move(dims), arrange(values)), Constant({channels}, std::move(stored.scales)),
+                 stored.zero_point};
+}
+
+/// The bias of a layer that reads x, from one number a channel.
+Result<Constant> bias_of(const Call& call, const Tensor& bias, NodeId x, const Weights& weights,
+                         double beta = 1) {
+  if (call.translator().int8())
+    return int8_bias(bias, call.translator().quantization(x)->scale, weights.scale.values(), beta);
+  AlignedVector<float> values(bias.floats().begin(), bias.floats().end());
+  if (beta != 1)
+    for (float& v : values) v = static_cast<float>(v * beta);
+  const int channels = static_cast<int>(values.size());  // arguments have no order among themselves
+  return Constant({channels}, std::move(values));
+}
+
 /// A weight of [outer, inner, taps] as [outer, taps, inner]: OIHW becomes KRSC, and C1RS becomes RSC.
-AlignedVector<float> channels_last(std::span<const float> values, std::size_t outer, std::size_t inner,
-                                   std::size_t taps) {
-  AlignedVector<float> result(values.size());
+template <class T>
+AlignedVector<T> channels_last(std::span<const T> values, std::size_t outer, std::size_t inner,
+                               std::size_t taps) {
+  AlignedVector<T> result(values.size());
   for (std::size_t k = 0; k < outer; ++k)
     for (std::size_t c = 0; c < inner; ++c)
       for (std::size_t t = 0; t < taps; ++t)
@@ -94,26 +137,40 @@ Result<Window> window_of(const Call& call, const Tensor& weight, const Shape& x)
   return window;
 }
 
-/// The operator for ONNX's `group`: dense or depthwise.
-Result<Op> convolution(std::int64_t group, const Window& window, const Tensor& weight, int channels) {
+/// The weights for ONNX's `group`: dense or, where the result's weight has three axes, depthwise.
+Result<Weights> convolution_weights(const Call& call, std::int64_t group, const Window& window,
+                                    const Tensor& weight, int channels) {
   const int k = static_cast<int>(weight.dims()[0]);
   const int c = static_cast<int>(weight.dims()[1]);
   const auto taps = static_cast<std::size_t>(window.kernel_h) * static_cast<std::size_t>(window.kernel_w);
   const auto outer = static_cast<std::size_t>(k);
   const auto inner = static_cast<std::size_t>(c);
   if (group == 1)
-    return Convolution{.window = window,
-                       .weight = Constant({k, window.kernel_h, window.kernel_w, c},
-                                          channels_last(weight.floats(), outer, inner, taps))};
+    return weights_of(call, weight, 0, {k, window.kernel_h, window.kernel_w, c},
+                      [&](auto values) { return channels_last(values, outer, inner, taps); });
   if (group != channels)
     return fail("group={} with {} channels is not depthwise; Linnet runs group=1 or group=channels", group,
                 channels);
   if (k != channels || c != 1)
     return fail("a depthwise weight of {} for {} channels; Linnet runs one output a channel",
                 to_string(weight.dims()), channels);
-  return Depthwise{.window = window,
-                   .weight = Constant({window.kernel_h, window.kernel_w, k},
-                                      channels_last(weight.floats(), 1, outer, taps))};
+  return weights_of(call, weight, 0, {window.kernel_h, window.kernel_w, k},
+                    [&](auto values) { return channels_last(values, 1, outer, taps); });
+}
+
+/// An operator with these weights, whatever else it has.
+template <class O>
+O with(O op, const Weights& weights, Constant bias) {
+  op.weight = weights.weight;
+  op.weight_scale = weights.scale;
+  op.weight_zero_point = weights.zero_point;
+  op.bias = std::move(bias);
+  return op;
+}
+
+Op convolution(const Window& window, const Weights& weights, Constant bias) {
+  if (weights.weight.dims().size() == 3) return with(Depthwise{.window = window}, weights, std::move(bias));
+  return with(Convolution{.window = window}, weights, std::move(bias));
 }
 
 Result<void> expect_layout(const Feature& x, std::span<const Axis> axes, std::string_view advice) {
@@ -125,15 +182,18 @@ Result<void> expect_layout(const Feature& x, std::span<const Axis> axes, std::st
 
 /// The bias of a layer that has none of its own: what its only reader, an Add, puts on it. Absent where there
 /// is no such Add.
-Constant bias_added_next(const Call& call, const Layout& layout, int channels) {
+Result<Constant> bias_added_next(const Call& call, const Layout& layout, int channels, NodeId x,
+                                 const Weights& weights) {
   const auto* next = call.translator().only_reader(call.node().output(0));
-  if (!next || next->op_type() != "Add" || next->input_size() != 2 || next->output_size() != 1) return {};
+  if (!next || next->op_type() != "Add" || next->input_size() != 2 || next->output_size() != 1)
+    return Constant{};
   const int other = next->input(0) == call.node().output(0) ? 1 : 0;
   const auto value = call.translator().value(next->input(other));
-  if (!value) return {};
+  if (!value) return Constant{};
   const auto* tensor = std::get_if<Tensor>(&*value);
-  auto values = tensor ? per_channel(layout, channels, *tensor) : std::nullopt;
-  return values ? Constant({channels}, *std::move(values)) : Constant{};
+  const auto values = tensor ? per_channel(layout, channels, *tensor) : std::nullopt;
+  if (!values) return Constant{};
+  return bias_of(call, Tensor({channels}, std::vector<float>(values->begin(), values->end())), x, weights);
 }
 
 /// Gives `y` as the output of the node, and of the Add after it where that became the bias.
@@ -142,34 +202,62 @@ Value layer_output(const Call& call, Feature y, bool took_bias) {
   return y;
 }
 
-/// A weight matrix as [K, C].
-Result<Constant> matrix(const Call& call, bool transposed, double factor) {
+/// A weight matrix as [K, C], times `factor`.
+Result<Weights> matrix(const Call& call, bool transposed, double factor) {
   LINNET_TRY(const Tensor weight, float_constant(call, 1, "weight"));
   if (weight.dims().size() != 2)
     return fail("a weight of {}; Linnet multiplies by matrices of two axes", to_string(weight.dims()));
   const auto rows = static_cast<std::size_t>(weight.dims()[0]);
   const auto columns = static_cast<std::size_t>(weight.dims()[1]);
-  const auto from = weight.floats();
-  AlignedVector<float> values(from.begin(), from.end());
-  if (!transposed)
-    for (std::size_t c = 0; c < rows; ++c)
-      for (std::size_t k = 0; k < columns; ++k) values[k * rows + c] = from[c * columns + k];
-  if (factor != 1)
-    for (float& v : values) v = static_cast<float>(v * factor);
+  const auto arrange = [&]<class T>(std::span<const T> from) {
+    AlignedVector<T> values(from.begin(), from.end());
+    if (!transposed)
+      for (std::size_t c = 0; c < rows; ++c)
+        for (std::size_t k = 0; k < columns; ++k) values[k * rows + c] = from[c * columns + k];
+    if constexpr (std::is_same_v<T, float>)
+      if (factor != 1)
+        for (float& v : values) v = static_cast<float>(v * factor);
+    return values;
+  };
   const int k = static_cast<int>(transposed ? rows : columns);
   const int c = static_cast<int>(transposed ? columns : rows);
-  return Constant({k, c}, std::move(values));
+  LINNET_TRY(Weights weights, weights_of(call, weight, transposed ? 0 : 1, {k, c}, arrange));
+  if (call.translator().int8() && factor != 1) {
+    if (!(factor > 0) || !std::isfinite(factor))
+      return fail("alpha={:g}; Linnet runs int8 layers with a positive alpha", factor);
+    AlignedVector<float> scales;
+    for (const float s : weights.scale.values()) scales.push_back(static_cast<float>(s * factor));
+    weights.scale = Constant({k}, std::move(scales));
+  }
+  return weights;
 }
 
 /// Gemm's third input: [K], [1, K] or one number for all, times beta.
-Result<Constant> gemm_bias(const Call& call, int k, double beta) {
-  LINNET_TRY(const Tensor tensor, float_constant(call, 2, "bias"));
+Result<Constant> gemm_bias(const Call& call, int k, double beta, NodeId x, const Weights& weights) {
+  LINNET_TRY(Tensor tensor, layer_bias(call, 2));
+  if (!tensor.is_float()) return bias_of(call, tensor, x, weights, beta);
   const Layout row{{1, k}, {Axis::kBatch, Axis::kChannel}};
-  auto values = per_channel(row, k, tensor);
+  const auto values = per_channel(row, k, tensor);
   if (!values) return fail("bias of {} for {} outputs; the file is damaged", to_string(tensor.dims()), k);
-  if (beta != 1)
-    for (float& v : *values) v = static_cast<float>(v * beta);
-  return Constant({k}, *std::move(values));
+  if (!tensor.quantized()) tensor = Tensor({k}, std::vector<float>(values->begin(), values->end()));
+  return bias_of(call, tensor, x, weights, beta);
+}
+
+/// A batch norm that stands alone, as a depthwise layer.
+Result<Value> int8_batch_normalization(const Call& call, const Feature& x, const BatchNorm& op) {
+  LINNET_CHECK(infer_shape(op, std::span(&call.shape(x.node), 1)));
+  AlignedVector<float> scales, offsets;
+  for (std::size_t k = 0; k < op.scale.size(); ++k) {
+    const double scale =
+        op.scale.values()[k] / std::sqrt(double{op.variance.values()[k]} + double{op.epsilon});
+    scales.push_back(static_cast<float>(scale));
+    offsets.push_back(static_cast<float>(op.offset.values()[k] - op.mean.values()[k] * scale));
+    if (!std::isfinite(scales.back()) || !std::isfinite(offsets.back()))
+      return fail("channel {} is scaled by {:g}; the file is damaged", k, scale);
+  }
+  LINNET_TRY(const NodeId y,
+             call.translator().add_affine(call.name(), x.node, std::move(scales), std::move(offsets)));
+  return Feature{y, x.layout};
 }
 
 }  // namespace
@@ -184,22 +272,21 @@ Result<Value> translate_conv(const Call& call) {
   const Shape& shape = call.shape(x.node);
   LINNET_TRY(const Window window, window_of(call, weight, shape));
   LINNET_TRY(const std::int64_t group, call.attributes.integer("group", 1));
-  LINNET_TRY(Op op, convolution(group, window, weight, shape.c));
+  LINNET_TRY(const Weights weights, convolution_weights(call, group, window, weight, shape.c));
 
   // Shapes first: the layout of the output decides whether a constant that is added next is a bias.
-  LINNET_TRY(const Shape y_shape, infer_shape(op, std::span(&shape, 1)));
+  LINNET_TRY(const Shape y_shape, infer_shape(convolution(window, weights, {}), std::span(&shape, 1)));
   const std::int64_t batch = x.layout.dims[0];
   Layout layout = layout_of(y_shape, batch, kNchw);
   Constant bias;
   if (call.has_input(2)) {
-    LINNET_TRY(bias, channel_constant(call, 2, "bias"));
+    LINNET_TRY(const Tensor tensor, layer_bias(call, 2));
+    LINNET_TRY(bias, bias_of(call, tensor, x.node, weights));
   } else {
-    bias = bias_added_next(call, layout, y_shape.c);
+    LINNET_TRY(bias, bias_added_next(call, layout, y_shape.c, x.node, weights));
   }
   const bool took_bias = !call.has_input(2) && !bias.absent();
-  if (auto* dense = std::get_if<Convolution>(&op)) dense->bias = std::move(bias);
-  if (auto* depthwise = std::get_if<Depthwise>(&op)) depthwise->bias = std::move(bias);
-  LINNET_TRY(const NodeId y, call.add(std::move(op), {x.node}));
+  LINNET_TRY(const NodeId y, call.add(convolution(window, weights, std::move(bias)), {x.node}));
   return layer_output(call, {y, std::move(layout)}, took_bias);
 }
 
@@ -212,22 +299,20 @@ Result<Value> translate_gemm(const Call& call) {
   LINNET_TRY(const double beta, call.attributes.number("beta", 1));
   if (transposed_input != 0)
     return fail("transA={}; Linnet runs fully connected layers of images, transA=0", transposed_input);
-  LINNET_TRY(Constant weight, matrix(call, transposed_weight != 0, alpha));
-  const int k = weight.dims()[0];
+  LINNET_TRY(const Weights weights, matrix(call, transposed_weight != 0, alpha));
   Constant bias;
   if (call.has_input(2)) {
-    LINNET_TRY(bias, gemm_bias(call, k, beta));
+    LINNET_TRY(bias, gemm_bias(call, weights.weight.dims()[0], beta, x.node, weights));
   }
-  LINNET_TRY(const NodeId y,
-             call.add(Linear{.weight = std::move(weight), .bias = std::move(bias)}, {x.node}));
+  LINNET_TRY(const NodeId y, call.add(with(Linear{}, weights, std::move(bias)), {x.node}));
   return Feature{y, layout_of(call.shape(y), x.layout.dims[0], kNc)};
 }
 
 Result<Value> translate_matmul(const Call& call) {
   LINNET_TRY(const Feature x, call.feature(0));
-  LINNET_TRY(Constant weight, matrix(call, false, 1));
+  LINNET_TRY(Weights weights, matrix(call, false, 1));
   const Shape& shape = call.shape(x.node);
-  const int k = weight.dims()[0];
+  const int k = weights.weight.dims()[0];
   if (x.layout.rank() == 0 || x.layout.dims.back() != shape.c ||
       (shape.c != 1 && x.layout.axes.back() != Axis::kChannel))
     return fail("multiplies {} by a matrix; Linnet runs that where the last axis is that of the channels",
@@ -235,15 +320,19 @@ Result<Value> translate_matmul(const Call& call) {
   Layout layout = x.layout;
   layout.dims.back() = k;
   layout.axes.back() = Axis::kChannel;
-  Constant bias = bias_added_next(call, layout, k);
+  LINNET_TRY(Constant bias, bias_added_next(call, layout, k, x.node, weights));
   const bool took_bias = !bias.absent();
-  Op op = Linear{.weight = weight, .bias = bias};
-  if (shape.pixels() != 1)
-    op = Convolution{.window = {},
-                     .weight = Constant({k, 1, 1, weight.dims()[1]},
-                                        AlignedVector<float>(weight.values().begin(), weight.values().end())),
-                     .bias = bias};
-  LINNET_TRY(const NodeId y, call.add(std::move(op), {x.node}));
+  if (shape.pixels() == 1) {
+    LINNET_TRY(const NodeId y, call.add(with(Linear{}, weights, std::move(bias)), {x.node}));
+    return layer_output(call, {y, std::move(layout)}, took_bias);
+  }
+  const std::vector<int> dims = {k, 1, 1, weights.weight.dims()[1]};
+  const auto reshaped = [&]<class T>(std::span<const T> values) {
+    return Constant(dims, AlignedVector<T>(values.begin(), values.end()));
+  };
+  weights.weight = call.translator().int8() ? reshaped(weights.weight.values<std::int8_t>())
+                                            : reshaped(weights.weight.values());
+  LINNET_TRY(const NodeId y, call.add(with(Convolution{}, weights, std::move(bias)), {x.node}));
   return layer_output(call, {y, std::move(layout)}, took_bias);
 }
 
@@ -266,6 +355,7 @@ Result<Value> translate_batch_normalization(const Call& call) {
   LINNET_TRY(op.variance, channel_constant(call, 4, "variance"));
   LINNET_TRY(const double epsilon, call.attributes.number("epsilon", 1e-5));
   op.epsilon = static_cast<float>(epsilon);
+  if (call.translator().int8()) return int8_batch_normalization(call, x, op);
   LINNET_TRY(const NodeId y, call.add(std::move(op), {x.node}));
   return Feature{y, x.layout};
 }

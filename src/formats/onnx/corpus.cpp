@@ -1,6 +1,6 @@
 #include "formats/onnx/corpus.h"
 
-#include "formats/onnx/model_builder.h"
+#include "formats/onnx/qdq_builder.h"
 #include "formats/onnx/writer.h"
 #include "graph/builder.h"
 
@@ -11,6 +11,7 @@ using onnx::Floats;
 using onnx::int_tensor;
 using onnx::Ints;
 using onnx::ModelBuilder;
+using onnx::QdqBuilder;
 using onnx_schema::TensorProto;
 
 Constant filled(std::vector<int> dims, float value) {
@@ -126,12 +127,86 @@ std::string old_model() {
   return m.bytes(m.node("LogSoftmax", {"g"}, "y"));
 }
 
+/// As Linnet writes an int8 graph.
+std::string int8_model() {
+  const auto weight = [](std::vector<int> dims, AlignedVector<std::int8_t> values) {
+    return Constant(std::move(dims), std::move(values));
+  };
+  GraphBuilder b("int8", {2, 2, 1});
+  b.quantize(0, {0.5f, 1});
+  const auto add = [&](const char* name, Op op, std::vector<NodeId> inputs, Quantization q) {
+    const NodeId id = b.add(name, std::move(op), std::move(inputs));
+    b.quantize(id, q);
+    return id;
+  };
+  NodeId x = add("stem",
+                 Convolution{.window = {},
+                             .weight = weight({2, 1, 1, 1}, {5, -7}),
+                             .bias = Constant({2}, AlignedVector<std::int32_t>{3, -300}),
+                             .activation = Activation::kRelu6,
+                             .weight_scale = filled({2}, 0.25f)},
+                 {0}, {0.05f, -128});
+  x = add("swish", Activate{Activation::kHardSwish}, {x}, {0.1f, -100});
+  x = add("pad", Pad{{0, 1, 0, 1}}, {x}, {0.1f, -100});
+  x = add("depthwise",
+          Depthwise{.window = {3, 3},
+                    .weight = weight({3, 3, 2}, AlignedVector<std::int8_t>(18, 9)),
+                    .weight_scale = filled({2}, 0.25f),
+                    .weight_zero_point = 3},
+          {x}, {0.2f, 0});
+  x = add("again", Activate{Activation::kNone}, {x}, {0.3f, 5});
+  x = add("fc", Linear{.weight = weight({2, 2}, {1, 2, 3, 4}), .weight_scale = filled({2}, 0.5f)}, {x},
+          {0.7f, -9});
+  return onnx_bytes(std::move(b).finish(x).value()).value();
+}
+
+/// As ONNX Runtime's quantizer writes it.
+std::string qdq_model() {
+  QdqBuilder m(13, {-1, 1, 2, 2}, true);
+  const auto x = m.qdq("x", 0.5, 3);
+  m.node("Conv", {x, m.weight("w", {2, 1, 1, 1}, {5, -7}, {1, 2}), m.bias("b", {10, -4}, {0.5, 1})}, "c");
+  m.node("Clip", {"c", m.scalar("zero", 0), m.scalar("six", 6)}, "r");
+  const auto r = m.qdq("r", 0.25, -128);
+  m.node("ReduceMean", {r}, "mean", {{"axes", Ints{2, 3}}, {"keepdims", 1}});
+  m.node("HardSigmoid", {m.qdq("mean", 0.25, 0)}, "gate", {{"alpha", 1 / 6.f}});
+  m.node("Mul", {r, m.qdq("gate", 1 / 256.0, -128)}, "gated");
+  m.node("Add", {m.qdq("gated", 0.25, 0), r}, "sum");
+  m.node("GlobalAveragePool", {m.qdq("sum", 0.5, 1)}, "p");
+  m.node("Flatten", {"p"}, "f");
+  m.node("MatMul", {m.qdq("f", 0.5, 1), m.weight("fc", {2, 3}, {1, 2, 3, 4, 5, 6}, {1, 2, 3}, 1)}, "product");
+  m.node("Add", {"product", m.weight("fb", {3}, {1, 2, 3}, {0.125})}, "y");
+  m.qdq("y", 2, -5);
+  return m.bytes(m.node("Softmax", {"y.dq"}, "probabilities", {{"axis", 1}}));
+}
+
+/// In ONNX's quantised operators and ONNX Runtime's.
+std::string qlinear_model() {
+  QdqBuilder m(10, {-1, 2, 2, 2});
+  const auto [s, z] = m.scale("x", 1, 0);
+  m.node("QuantizeLinear", {"x", s, z}, "q");
+  m.node("QLinearConv",
+         {"q", s, z, m.bytes8("w", {2, 1, 1, 1}, {5, -7}), m.floats("ws", {2}, {1, 2}), m.bytes8("wz", {2}, {0, 0}),
+          s, z, m.int32s("b", {10, -4})},
+         "c", {{"group", 2}});
+  m.node("QLinearAdd", {"c", s, z, "q", s, z, s, z}, "sum");
+  m.node("QLinearGlobalAveragePool", {"sum", s, z, s, z}, "p", {{"channels_last", 0}});
+  m.node("Flatten", {"p"}, "f");
+  m.node("QGemm", {"f", s, z, m.bytes8("fc", {3, 2}, {1, 2, 3, 4, 5, 6}), s, z, "", s, z}, "y", {{"transB", 1}});
+  for (auto& node : *m.model.mutable_graph()->mutable_node())
+    if (node.op_type() == "QGemm" || (node.op_type().starts_with("QLinear") && node.op_type() != "QLinearConv"))
+      node.set_domain("com.microsoft");
+  return m.bytes(m.node("DequantizeLinear", {"y", s, z}, "scores"));
+}
+
 }  // namespace
 
 std::map<std::string, std::string> onnx_corpus() {
-  return {{"linnet.onnx", linnet_model()},
+  return {{"int8.onnx", int8_model()},
+          {"linnet.onnx", linnet_model()},
           {"old.onnx", old_model()},
           {"pytorch.onnx", pytorch_model()},
+          {"qdq.onnx", qdq_model()},
+          {"qlinear.onnx", qlinear_model()},
           {"tensorflow.onnx", tensorflow_model()}};
 }
 

@@ -88,6 +88,7 @@ Result<Value> affine(const Call& call, Feature x, const Tensor& constant, Scale 
   }
   LINNET_TRY(x.node,
              call.translator().add_affine(call.name(), x.node, std::move(scales), std::move(offsets)));
+  x.form = Form::kComputed;
   return x;
 }
 
@@ -128,7 +129,7 @@ Result<Value> translate_mul(const Call& call) {
   if (in.constant) return affine(call, in.x ? *in.x : *in.y, *in.constant, kItself, kZero);
   Feature x = *std::move(in.x);
   Feature y = *std::move(in.y);
-  if (x.node == y.node && x.layout == y.layout)
+  if (x.node == y.node && x.layout == y.layout && x.form == y.form)
     if (const auto function = ScalarFunction::product(x.function, y.function)) {
       x.function = *function;
       return finished(call, std::move(x));
@@ -232,7 +233,10 @@ Result<Value> translate_hard_sigmoid(const Call& call) {
 }
 
 Result<Value> translate_hard_swish(const Call& call) {
-  LINNET_TRY(Feature x, call.feature(0));
+  LINNET_TRY(Feature x, call.pending(0));
+  if (!x.function.is_identity()) {
+    LINNET_TRY(x, call.translator().materialise(std::move(x)));
+  }
   LINNET_TRY(Feature gate, hard_sigmoid(call, x, 1.0 / 6.0, 0.5));
   x.function = ScalarFunction::product(x.function, gate.function).value();
   return finished(call, std::move(x));

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "formats/onnx/axes.h"
+#include "formats/onnx/quantized_constant.h"
 
 namespace linnet::formats::onnx {
 namespace {
@@ -47,7 +48,10 @@ Result<Tensor> picked(const Fold& fold, const Tensor& source, Dims dims, Index i
   return visit_values(source, [&](auto from) -> Tensor {
     std::vector<std::remove_const_t<typename decltype(from)::element_type>> to(count);
     for (std::size_t i = 0; i < count; ++i) to[i] = from[index(i)];
-    return Tensor(std::move(dims), std::move(to));
+    if constexpr (std::is_same_v<decltype(to), std::vector<float>>)
+      return Tensor(std::move(dims), std::move(to));
+    else
+      return Tensor(std::move(dims), std::move(to), source.integer_kind());
   });
 }
 
@@ -182,14 +186,33 @@ Result<Tensor> fold_transpose(const Fold& fold) {
   for (const std::size_t axis : order) dims.push_back(x->dims()[axis]);
   const auto from = strides_of(x->dims());
   const auto to = strides_of(dims);
-  return picked(fold, *x, dims, [&](std::size_t i) {
+  const auto source_of = [&](std::size_t i) {
     std::size_t source = 0;
     for (std::size_t axis = 0; axis < order.size(); ++axis) {
       source += i / to[axis] * from[order[axis]];
       i %= to[axis];
     }
     return source;
-  });
+  };
+  LINNET_TRY(Tensor y, picked(fold, *x, dims, source_of));
+  if (!x->quantized()) return y;
+  QuantizedConstant quantized = *x->quantized();
+  LINNET_TRY(quantized.integers, picked(fold, quantized.integers, dims, source_of));
+  if (quantized.scales.size() != 1)
+    quantized.axis = static_cast<std::size_t>(std::ranges::find(order, quantized.axis) - order.begin());
+  return y.made_from(std::move(quantized));
+}
+
+Result<Tensor> fold_quantize(const Fold& fold) {
+  LINNET_TRY(const Tensor* x, fold.input(0));
+  LINNET_CHECK(fold.allocate(x->dims()));
+  return quantize_constant(fold.call, *x);
+}
+
+Result<Tensor> fold_dequantize(const Fold& fold) {
+  LINNET_TRY(const Tensor* x, fold.input(0));
+  LINNET_CHECK(fold.allocate(x->dims()));
+  return dequantize_constant(fold.call, *x);
 }
 
 /// Along one axis: the values at the given positions.
@@ -410,11 +433,13 @@ constexpr auto kFolds = std::to_array<Entry>({
     {"Concat", fold_concat},
     {"Constant", fold_constant},
     {"ConstantOfShape", fold_constant_of_shape},
+    {"DequantizeLinear", fold_dequantize},
     {"Div", fold_div},
     {"Flatten", fold_flatten},
     {"Gather", fold_gather},
     {"Identity", fold_identity},
     {"Mul", fold_mul},
+    {"QuantizeLinear", fold_quantize},
     {"Neg", fold_float<negative>},
     {"Reciprocal", fold_float<reciprocal>},
     {"Reshape", fold_reshape},

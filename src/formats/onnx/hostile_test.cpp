@@ -80,8 +80,8 @@ TEST(onnx_hostile, operators_that_linnet_does_not_run_are_refused_with_advice) {
             "test.onnx: node \"y\" (MaxPool): Linnet does not run this operator; it reads MobileNetV1 to V4 "
             "classifiers. Simplify the model with onnxsim, or cut it before this node with "
             "onnx.utils.extract_model");
-  for (const char* op : {"QLinearConv", "QuantizeLinear", "ConvInteger"})
-    EXPECT_THAT(complaint_about(13, op, {"x"}), HasSubstr("int8 ONNX files are not read yet")) << op;
+  for (const char* op : {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"})
+    EXPECT_THAT(complaint_about(13, op, {"x"}), HasSubstr("dynamic quantization); quantize it statically")) << op;
   EXPECT_THAT(complaint_about(13, "Sigmoid", {"x"}), HasSubstr("cut it off"));
   EXPECT_THAT(complaint_about(13, "If", {"x"}), HasSubstr("no control flow"));
   EXPECT_THAT(complaint_about(13, "Erf", {"w"}), HasSubstr("does not compute this operator on constants"));
@@ -256,13 +256,6 @@ TEST(onnx_hostile, metadata_that_is_damaged_is_refused) {
   EXPECT_THAT(with("linnet.dialect", "klingon"),
               HasSubstr("metadata \"linnet.dialect\": is \"klingon\", expected one of unknown"));
   EXPECT_EQ(with("author", "[[["), "") << "other people's entries are none of Linnet's business";
-}
-
-TEST(onnx_hostile, a_quantised_model_is_refused_with_what_to_do) {
-  LINNET_DATA_OR_SKIP(model, "models/onnx/mobilenetv2_qdq_int8_perchannel.onnx");
-  const auto graph = read_onnx(model);
-  ASSERT_FALSE(graph);
-  EXPECT_THAT(graph.error().message, HasSubstr("the model is quantised; int8 ONNX files are not read yet"));
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
+#include "formats/onnx/lowering.h"
+
 namespace linnet::formats::onnx {
 
 using onnx_schema::ModelProto;
@@ -50,21 +52,36 @@ Result<void> find_ends(Model& model) {
   return {};
 }
 
+/// All nodes of the file in its order, quantised operators lowered.
+Result<std::vector<const NodeProto*>> lower(Model& model) {
+  std::vector<const NodeProto*> nodes;
+  for (const auto& node : model.proto->graph().node()) {
+    auto parts = lowered(node);
+    if (!parts) return fail("{}: {}: {}", model.file, where(node), parts.error().message);
+    if (parts->empty()) nodes.push_back(&node);
+    for (auto& part : *parts) {
+      nodes.push_back(part.get());
+      model.lowered.push_back(std::move(part));
+    }
+  }
+  return nodes;
+}
+
 /// Walks back from the output. A value that two nodes give is an error; one that none gives is found when it
 /// is read.
 Result<void> find_needed_nodes(Model& model) {
-  const auto& graph = model.proto->graph();
+  LINNET_TRY(const std::vector<const NodeProto*> all, lower(model));
   std::unordered_set<std::string_view> given = {model.input->name()};
   for (const auto& [name, tensor] : model.initializers) given.insert(name);
-  for (const auto& node : graph.node())
-    for (const auto& output : node.output())
+  for (const NodeProto* node : all)
+    for (const auto& output : node->output())
       if (!output.empty() && !given.insert(output).second)
-        return fail("{}: {}: \"{}\" is given twice; the file is damaged", model.file, where(node), output);
+        return fail("{}: {}: \"{}\" is given twice; the file is damaged", model.file, where(*node), output);
 
   std::unordered_set<std::string_view> needed = {model.output};
   model.readers[model.output] = 1;
-  for (int i = graph.node_size() - 1; i >= 0; --i) {
-    const NodeProto& node = graph.node(i);
+  for (std::size_t i = all.size(); i-- > 0;) {
+    const NodeProto& node = *all[i];
     if (std::ranges::none_of(node.output(), [&](const auto& output) { return needed.contains(output); }))
       continue;
     model.nodes.push_back(&node);
@@ -77,6 +94,22 @@ Result<void> find_needed_nodes(Model& model) {
   }
   std::ranges::reverse(model.nodes);
   return {};
+}
+
+/// Whether a QuantizeLinear reads something that the image decides. Then the constants' nodes go first: a bias
+/// may be dequantised after the layer that takes it.
+void find_quantized_activations(Model& model) {
+  std::unordered_set<std::string_view> decided = {model.input->name()};
+  std::unordered_set<const NodeProto*> dependent;
+  for (const NodeProto* node : model.nodes) {
+    if (std::ranges::none_of(node->input(), [&](const auto& input) { return decided.contains(input); }))
+      continue;
+    if (node->op_type() == "QuantizeLinear") model.int8 = true;
+    dependent.insert(node);
+    for (const auto& output : node->output()) decided.insert(output);
+  }
+  if (model.int8)
+    std::ranges::stable_partition(model.nodes, [&](const auto* node) { return !dependent.contains(node); });
 }
 
 }  // namespace
@@ -102,6 +135,7 @@ Result<Model> parse_model(std::span<const std::byte> bytes, std::string file, st
   for (const auto& tensor : model.proto->graph().initializer()) model.initializers[tensor.name()] = &tensor;
   LINNET_CHECK(find_ends(model));
   LINNET_CHECK(find_needed_nodes(model));
+  find_quantized_activations(model);
   return model;
 }
 

@@ -28,6 +28,7 @@ constexpr auto kTranslators = std::to_array<Entry>({
     {"Cast", translate_cast},
     {"Clip", translate_clip},
     {"Conv", translate_conv},
+    {"DequantizeLinear", translate_dequantize_linear},
     {"Div", translate_div},
     {"Dropout", translate_identity},
     {"Flatten", translate_flatten},
@@ -43,6 +44,7 @@ constexpr auto kTranslators = std::to_array<Entry>({
     {"Mul", translate_mul},
     {"Neg", translate_neg},
     {"Pad", translate_pad},
+    {"QuantizeLinear", translate_quantize_linear},
     {"ReduceMean", translate_reduce_mean},
     {"Relu", translate_relu},
     {"Reshape", translate_reshape},
@@ -60,25 +62,45 @@ struct Advice {
   std::string_view text;
 };
 
-constexpr std::string_view kQuantized =
-    "the model is quantised; int8 ONNX files are not read yet in this version, use the float model";
+constexpr std::string_view kDynamic =
+    "the model chooses its scales while it runs (dynamic quantization); quantize it statically, with "
+    "calibration data, as QDQ";
 constexpr std::string_view kControlFlow =
     "Linnet runs no control flow; export a traced model, or simplify it with onnxsim";
 
 constexpr auto kAdvice = std::to_array<Advice>({
-    {"ConvInteger", kQuantized},
-    {"DequantizeLinear", kQuantized},
-    {"DynamicQuantizeLinear", kQuantized},
+    {"ConvInteger", kDynamic},
+    {"DynamicQuantizeLinear", kDynamic},
     {"If", kControlFlow},
     {"Loop", kControlFlow},
-    {"MatMulInteger", kQuantized},
-    {"QLinearConv", kQuantized},
-    {"QLinearMatMul", kQuantized},
-    {"QuantizeLinear", kQuantized},
+    {"MatMulInteger", kDynamic},
     {"Scan", kControlFlow},
     {"Sigmoid",
      "no MobileNet has one inside; if it is the last node, cut it off with onnx.utils.extract_model"},
 });
+
+/// Operators that take integers as they are: they move them about, or make numbers of them.
+constexpr auto kTakeIntegers =
+    std::to_array<std::string_view>({"Cast", "DequantizeLinear", "Dropout", "Flatten", "Identity", "Pad",
+                                     "QuantizeLinear", "Reshape", "Squeeze", "Transpose", "Unsqueeze"});
+
+/// Errors: arithmetic on what stands for numbers, or on a softmax that the graph will not have.
+Result<void> expect_numbers(const Call& call) {
+  if (std::ranges::find(kTakeIntegers, call.node().op_type()) != kTakeIntegers.end()) return {};
+  for (int i = 0; i < call.inputs(); ++i) {
+    if (!call.has_input(i)) continue;
+    const auto value = call.input(i);
+    const auto* feature = value ? std::get_if<Feature>(&*value) : nullptr;
+    if (!feature) continue;
+    if (feature->form == Form::kStored)
+      return fail(
+          "computes with the integers of \"{}\" as they are stored; Linnet reads QDQ models and QLinear "
+          "operators, where a DequantizeLinear stands between",
+          call.node().input(i));
+    if (feature->form == Form::kProbabilities) return fail("reads a softmax; Linnet runs one at the end only");
+  }
+  return {};
+}
 
 Result<Value> translate(const Call& call, std::int64_t& budget) {
   const auto& node = call.node();
@@ -98,6 +120,10 @@ Result<Value> translate(const Call& call, std::int64_t& budget) {
     return fail(
         "Linnet does not run this operator; it reads MobileNetV1 to V4 classifiers. Simplify the model with "
         "onnxsim, or cut it before this node with onnx.utils.extract_model");
+  if (call.translator().int8()) {
+    LINNET_CHECK(expect_numbers(call));
+    return entry->translate(call);
+  }
   LINNET_TRY(Value value, entry->translate(call));
   // What is pending becomes a node before it is shared, so that it does so once.
   if (auto* feature = std::get_if<Feature>(&value); feature && call.translator().readers(node.output(0)) > 1)
@@ -115,8 +141,9 @@ std::span<const Axis> input_axes(const Model& model) {
       const auto perm = Attributes(*node).integers("perm", {});
       return perm && *perm == Dims{0, 3, 1, 2} ? std::span<const Axis>(kNhwc) : kNchw;
     }
-    static constexpr std::array<std::string_view, 8> kPassOn = {
-        "Identity", "Cast", "Mul", "Add", "Sub", "Div", "Pad", "BatchNormalization"};
+    static constexpr std::array<std::string_view, 10> kPassOn = {
+        "Identity", "Cast", "Mul", "Add", "Sub", "Div", "Pad", "BatchNormalization", "QuantizeLinear",
+        "DequantizeLinear"};
     if (std::ranges::find(kPassOn, node->op_type()) == kPassOn.end() || node->output_size() == 0)
       return kNchw;
     name = node->output(0);
@@ -173,8 +200,11 @@ Result<NodeId> read_output(Translator& translator) {
   if (!feature)
     return fail("output \"{}\" does not depend on the image; export the model again",
                 translator.model().output);
-  LINNET_TRY(const Feature scores, translator.materialise(std::move(*feature)));
-  return scores.node;
+  if (translator.int8() && (feature->form == Form::kStored || feature->form == Form::kProbabilities))
+    return feature->node;
+  auto scores = translator.materialise(std::move(*feature));
+  if (!scores) return fail("output \"{}\": {}", translator.model().output, scores.error().message);
+  return scores->node;
 }
 
 std::string graph_name(const Model& model) {
@@ -201,7 +231,9 @@ Result<Graph> read(std::span<const std::byte> bytes, std::string file, std::file
   }
   const auto output = read_output(translator);
   if (!output) return fail("{}: {}", model.file, output.error().message);
-  LINNET_TRY(Graph graph, std::move(translator).finish(*output));
+  auto finished = std::move(translator).finish(*output);
+  if (!finished) return fail("{}: {}", model.file, finished.error().message);
+  Graph graph = *std::move(finished);
   LINNET_CHECK(read_metadata(*model.proto, model.file, graph));
   LINNET_CHECK(validate(graph));
   return graph;

@@ -13,6 +13,8 @@
 #include <limits>
 #include <optional>
 
+#include "graph/op.h"
+
 namespace linnet::formats::onnx {
 
 struct ScalarFunction {
@@ -28,6 +30,13 @@ struct ScalarFunction {
 
   bool clamps() const { return low != -kInfinity || high != kInfinity; }
   bool is_identity() const { return *this == ScalarFunction{}; }
+
+  /// The activation that this is, kNone for the identity, or nothing where Linnet has none such.
+  std::optional<Activation> as_activation() const;
+  /// clamp(x / 6 + 1/2, 0, 1) in the units of its own range.
+  bool is_stretched_hard_sigmoid() const;
+  /// f(x)
+  double operator()(double x) const;
 
   /// k * f(x), for a finite k.
   ScalarFunction scaled(double k) const;

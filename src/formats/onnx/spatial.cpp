@@ -1,5 +1,6 @@
 // Operators over height and width: padding, pools, and the softmax at the end.
 #include <algorithm>
+#include <limits>
 
 #include "formats/onnx/translator.h"
 
@@ -29,15 +30,23 @@ Result<int> rows(std::int64_t value) {
 }  // namespace
 
 Result<Value> translate_pad(const Call& call) {
-  LINNET_TRY(Feature x, call.feature(0));
+  LINNET_TRY(Feature x, call.pending(0));
+  double zero = 0;  // what stands for it among integers
+  if (x.form == Form::kStored) {
+    zero = call.translator().quantization(x.node)->zero_point + (x.is_unsigned ? 128 : 0);
+  } else {
+    LINNET_TRY(x, call.translator().materialise(std::move(x)));
+  }
   LINNET_TRY(const std::string_view mode, call.attributes.text("mode", "constant"));
   if (mode != "constant") return fail("mode \"{}\"; Linnet pads with zeros", mode);
   LINNET_TRY(double value, call.attributes.number("value", 0));
   if (call.has_input(2)) {
     LINNET_TRY(const Tensor tensor, call.constant(2, "the padding value"));
-    value = tensor.scalar().value_or(1);
+    value = tensor.scalar().value_or(std::numeric_limits<double>::quiet_NaN());
   }
-  if (value != 0) return fail("pads with {:g}; Linnet pads with zeros", value);
+  if (value != zero)
+    return fail("pads with {:g}; Linnet pads with zeros{}", value,
+                zero == 0 ? "" : fmt::format(", for which {:g} stands here", zero));
   LINNET_TRY(const Dims pads, call.integers_either("pads", 1, {}));
   Dims axes;
   if (call.has_input(3)) {
@@ -65,7 +74,9 @@ Result<Value> translate_pad(const Call& call) {
     }
     x.layout.dims[axis] += before + after;
   }
-  LINNET_TRY(x.node, call.add(op, {x.node}));
+  const NodeId source = x.node;
+  LINNET_TRY(x.node, call.add(op, {source}));
+  if (call.translator().int8()) call.translator().keep_quantization(source, x.node);
   return x;
 }
 
@@ -125,6 +136,7 @@ Result<Value> translate_softmax(const Call& call) {
     if (x.layout.dims[i] != 1 && normalised != (x.layout.axes[i] == Axis::kChannel))
       return fail("normalises axis {} of {}; Linnet runs a softmax over the classes", axis, x.layout.text());
   }
+  if (call.translator().int8()) return Feature{x.node, x.layout, {}, {}, Form::kProbabilities};
   LINNET_TRY(const NodeId y, call.add(Softmax{}, {x.node}));
   return Feature{y, x.layout};
 }

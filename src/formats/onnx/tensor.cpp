@@ -34,8 +34,10 @@ Tensor::Tensor(Dims dims, std::vector<float> values)
   assert(element_count(dims_) == static_cast<std::int64_t>(size()));
 }
 
-Tensor::Tensor(Dims dims, std::vector<std::int64_t> values)
-    : dims_(std::move(dims)), ints_(std::make_shared<const std::vector<std::int64_t>>(std::move(values))) {
+Tensor::Tensor(Dims dims, std::vector<std::int64_t> values, IntegerKind kind)
+    : dims_(std::move(dims)),
+      ints_(std::make_shared<const std::vector<std::int64_t>>(std::move(values))),
+      kind_(kind) {
   assert(element_count(dims_) == static_cast<std::int64_t>(size()));
 }
 
@@ -44,11 +46,39 @@ std::optional<double> Tensor::scalar() const {
   return is_float() ? double{floats()[0]} : static_cast<double>(ints()[0]);
 }
 
+Tensor Tensor::made_from(QuantizedConstant quantized) const {
+  assert(quantized.integers.dims() == dims_);
+  Tensor copy = *this;
+  copy.quantized_ = std::make_shared<const QuantizedConstant>(std::move(quantized));
+  return copy;
+}
+
+namespace {
+
+/// The axis of the new dimensions that is axis `axis` of the old ones, or nothing where there is none.
+std::optional<std::size_t> axis_after_reshape(const Dims& from, std::size_t axis, const Dims& to) {
+  std::int64_t before = 1, seen = 1;
+  for (std::size_t i = 0; i < axis; ++i) before *= from[i];
+  for (std::size_t i = 0; i < to.size(); seen *= to[i++])
+    if (seen == before && to[i] == from[axis]) return i;
+  return std::nullopt;
+}
+
+}  // namespace
+
 Tensor Tensor::reshaped(Dims dims) const {
   Tensor copy = *this;
   copy.dims_ = std::move(dims);
   assert(element_count(copy.dims_) == static_cast<std::int64_t>(size()));
-  return copy;
+  if (!quantized_) return copy;
+  QuantizedConstant quantized = *quantized_;
+  const auto axis = quantized.scales.size() == 1 ? std::optional(std::size_t{0})
+                                                 : axis_after_reshape(dims_, quantized.axis, copy.dims_);
+  copy.quantized_ = nullptr;  // of plain floats, where no axis has the scales any more
+  if (!axis) return copy;
+  quantized.integers = quantized.integers.reshaped(copy.dims_);
+  quantized.axis = *axis;
+  return copy.made_from(std::move(quantized));
 }
 
 namespace {
@@ -140,13 +170,13 @@ Result<std::vector<To>> from_field(const Field& field, std::int64_t count, Conve
 }
 
 /// Values of one stored type: from raw bytes, or from the typed field of the message.
-template <class Stored, class To, class Field, class Convert>
+template <class Stored, class To, class Field, class Convert, class... Kind>
 Result<Tensor> values_of(const std::optional<Raw>& raw, const Field& field, const Dims& dims,
-                         std::int64_t count, Convert convert) {
+                         std::int64_t count, Convert convert, Kind... kind) {
   LINNET_TRY(std::vector<To> values,
              raw ? from_bytes<Stored, To>(raw->bytes, count, convert)
                  : from_field<To>(field, count, [&](auto v) { return convert(static_cast<Stored>(v)); }));
-  return Tensor(dims, std::move(values));
+  return Tensor(dims, std::move(values), kind...);
 }
 
 Result<Tensor> decode_values(const TensorProto& proto, const std::filesystem::path& folder) {
@@ -177,13 +207,15 @@ Result<Tensor> decode_values(const TensorProto& proto, const std::filesystem::pa
       return values_of<std::uint8_t, std::int64_t>(raw, proto.int32_data(), dims, *count,
                                                    [](std::uint8_t v) { return std::int64_t{v != 0}; });
     case TensorProto::INT8:
+      return values_of<std::int8_t, std::int64_t>(raw, proto.int32_data(), dims, *count, to_int,
+                                                  IntegerKind::kInt8);
     case TensorProto::UINT8:
-      return fail(
-          "holds 8-bit integers; quantised models are not read yet in this version, use the float model");
+      return values_of<std::uint8_t, std::int64_t>(raw, proto.int32_data(), dims, *count, to_int,
+                                                   IntegerKind::kUint8);
     default:
       return fail(
-          "holds numbers of ONNX's type {}; Linnet reads float, float16, bfloat16, double, int32, int64 "
-          "and bool",
+          "holds numbers of ONNX's type {}; Linnet reads float, float16, bfloat16, double, int8, uint8, "
+          "int32, int64 and bool (quantize to 8 bits)",
           proto.data_type());
   }
 }

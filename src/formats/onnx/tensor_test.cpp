@@ -95,9 +95,30 @@ TEST(onnx_tensor, sizes_that_do_not_match_are_refused) {
   EXPECT_THAT(complaint(empty(TensorProto::FLOAT, {3})), HasSubstr("0 values where its dimensions say 3"));
 }
 
-TEST(onnx_tensor, kinds_that_no_float_model_has_are_refused) {
-  EXPECT_THAT(complaint(raw<std::int8_t>(TensorProto::INT8, {1})),
-              HasSubstr("quantised models are not read yet"));
+TEST(onnx_tensor, bytes_are_integers_that_remember_their_sign) {
+  const auto s = decode(raw<std::int8_t>(TensorProto::INT8, {-128, 127}), {});
+  ASSERT_TRUE(s) << s.error().message;
+  EXPECT_THAT(s->ints(), ElementsAre(-128, 127));
+  EXPECT_EQ(s->integer_kind(), IntegerKind::kInt8);
+  const auto u = decode(raw<std::uint8_t>(TensorProto::UINT8, {0, 255}), {});
+  ASSERT_TRUE(u) << u.error().message;
+  EXPECT_THAT(u->ints(), ElementsAre(0, 255));
+  EXPECT_EQ(u->integer_kind(), IntegerKind::kUint8);
+  EXPECT_EQ(u->reshaped({2, 1}).integer_kind(), IntegerKind::kUint8);
+}
+
+TEST(onnx_tensor, scales_of_an_axis_survive_a_reshape_that_keeps_the_axis) {
+  const Tensor integers({2, 3}, std::vector<std::int64_t>(6, 1));
+  const Tensor x = Tensor({2, 3}, std::vector<float>(6, 1)).made_from({integers, {1, 2, 3}, {0, 0, 0}, 1});
+  ASSERT_TRUE(x.reshaped({1, 2, 3}).quantized());
+  EXPECT_EQ(x.reshaped({1, 2, 3}).quantized()->axis, 2u);
+  EXPECT_EQ(x.reshaped({2, 1, 3}).quantized()->axis, 2u);
+  EXPECT_FALSE(x.reshaped({3, 2}).quantized()) << "no axis has the three scales any more";
+  EXPECT_FALSE(x.reshaped({6}).quantized());
+}
+
+TEST(onnx_tensor, kinds_that_no_model_of_linnets_has_are_refused) {
+  EXPECT_THAT(complaint(raw<std::int16_t>(TensorProto::INT16, {1})), HasSubstr("quantize to 8 bits"));
   EXPECT_THAT(complaint(empty(TensorProto::STRING, {1})), HasSubstr("numbers of ONNX's type 8"));
 }
 

@@ -3,18 +3,6 @@
 #include <cmath>
 
 namespace linnet::formats::onnx {
-namespace {
-
-/// Exporters write 1/6 as the nearest float32, or as some decimals of it.
-bool nearly(double value, double wanted) { return std::abs(value - wanted) <= 1e-6 * std::abs(wanted); }
-
-/// clamp(x / 6 + 1/2, 0, 1) in the units of its own range.
-bool is_hard_sigmoid(const ScalarFunction& f) {
-  const double span = f.high - f.low;
-  return nearly(f.slope / span, 1.0 / 6.0) && nearly((f.offset - f.low) / span, 0.5);
-}
-
-}  // namespace
 
 Translator::Translator(const Model& model, GraphBuilder builder)
     : model_(model), builder_(std::move(builder)) {
@@ -78,6 +66,7 @@ Result<NodeId> Translator::add_batch_norm(std::string_view name, NodeId x, Const
 
 Result<NodeId> Translator::add_affine(std::string_view name, NodeId x, AlignedVector<float> scale,
                                       AlignedVector<float> offset) {
+  if (int8()) return add_int8_affine(name, x, scale, offset);
   const int c = shape(x).c;
   return add_batch_norm(name, x, Constant({c}, std::move(scale)), Constant({c}, std::move(offset)));
 }
@@ -91,11 +80,17 @@ Result<NodeId> Translator::add_uniform_affine(std::string_view name, NodeId x, d
 }
 
 Result<Feature> Translator::materialise(Feature feature) {
+  if (int8()) {
+    LINNET_CHECK(expect_dequantized(feature));
+    return feature;
+  }
   const ScalarFunction f = feature.function;
   if (f.is_identity()) return feature;
   const std::string before = fmt::format("{}.before", feature.name);
   const std::string after = fmt::format("{}.after", feature.name);
   const double span = f.high - f.low;
+
+  const auto nearly_one = [](double v) { return std::abs(v - 1) <= 1e-6; };
 
   // y = after(activation(before(x))), with scales and offsets where the exporter's function is a stretched
   // one.
@@ -107,8 +102,8 @@ Result<Feature> Translator::materialise(Feature feature) {
     return Feature{y, feature.layout};
   };
   if (f.gated) {
-    if (f.low == 0 && is_hard_sigmoid(f))
-      return emit(1, 0, Activation::kHardSwish, nearly(f.high, 1) ? 1 : f.high, 0);
+    if (f.low == 0 && f.is_stretched_hard_sigmoid())
+      return emit(1, 0, Activation::kHardSwish, nearly_one(f.high) ? 1 : f.high, 0);
     return fail(
         "multiplies x by clamp({:g} * x + {:g}, {:g}, {:g}), which is not hard-swish; Linnet runs relu, "
         "relu6, hard-swish and hard-sigmoid",
@@ -124,7 +119,7 @@ Result<Feature> Translator::materialise(Feature feature) {
     return emit(-f.slope, f.high - f.offset, Activation::kRelu, -1, f.high);
   if (!(span > 0)) return fail("clips an activation to the single value {:g}; the file is damaged", f.low);
   if (f.low == 0 && f.high == 6) return emit(f.slope, f.offset, Activation::kRelu6, 1, 0);
-  if (is_hard_sigmoid(f)) return emit(1, 0, Activation::kHardSigmoid, nearly(span, 1) ? 1 : span, f.low);
+  if (f.is_stretched_hard_sigmoid()) return emit(1, 0, Activation::kHardSigmoid, nearly_one(span) ? 1 : span, f.low);
   return emit(f.slope * 6 / span, (f.offset - f.low) * 6 / span, Activation::kRelu6, span / 6, f.low);
 }
 

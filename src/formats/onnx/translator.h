@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,6 +21,14 @@
 
 namespace linnet::formats::onnx {
 
+/// What a value of an int8 model is; all are kComputed in a float model.
+enum class Form {
+  kComputed,       ///< as its operator computes it, not yet rounded to int8
+  kStored,         ///< the integers, between a QuantizeLinear and a DequantizeLinear
+  kDequantized,    ///< the numbers that these stand for
+  kProbabilities,  ///< a softmax of the node's output, which an int8 graph ends without
+};
+
 /// A value that depends on the image: function(node's output), with its axes. The function stays pending
 /// until an operator that is no scalar one reads the value.
 struct Feature {
@@ -27,6 +36,8 @@ struct Feature {
   Layout layout;
   ScalarFunction function = {};
   std::string_view name = {};  ///< of the ONNX node that the function ends with
+  Form form = Form::kComputed;
+  bool is_unsigned = false;  ///< the file's integers are uint8: 128 more than the graph's
 };
 
 using Value = std::variant<Tensor, Feature>;
@@ -39,6 +50,9 @@ class Translator {
   std::int64_t opset() const { return model_.opset; }
   const Model& model() const { return model_; }
   const Shape& shape(NodeId id) const { return builder_.shape(id); }
+  /// Whether an int8 Graph comes out.
+  bool int8() const { return model_.int8; }
+  const std::optional<Quantization>& quantization(NodeId id) const { return builder_.quantization(id); }
 
   bool has(std::string_view name) const { return values_.contains(name); }
   /// The value of this name, initializers included. Errors: nothing gives it.
@@ -51,11 +65,17 @@ class Translator {
 
   /// Adds a node under `name`, made unique. Errors: the operator does not take such inputs.
   Result<NodeId> add(std::string_view name, Op op, std::vector<NodeId> inputs);
-  /// The feature with nothing pending: its function became nodes. Errors: Linnet has no such function.
+  /// The feature with nothing pending: its function became nodes. Errors: Linnet has no such function; in an
+  /// int8 model, the feature is not quantised.
   Result<Feature> materialise(Feature feature);
-  /// y = x * scale + offset, a channel, as a BatchNorm of that name.
+  /// y = x * scale + offset, a channel, as a BatchNorm of that name, or in an int8 model as a depthwise layer.
   Result<NodeId> add_affine(std::string_view name, NodeId x, AlignedVector<float> scale,
                             AlignedVector<float> offset);
+
+  /// The node whose int8 output is x rounded to q: x's own, or a new one of that name. (quantization.cpp)
+  Result<NodeId> quantized(const Feature& x, std::string_view name, const Quantization& q);
+  /// Makes the node, which reads nothing that is rounded, keep the quantization of the one before it.
+  void keep_quantization(NodeId from, NodeId to) { builder_.quantize(to, *builder_.quantization(from)); }
 
   Result<Graph> finish(NodeId output) && { return std::move(builder_).finish(output); }
 
@@ -64,6 +84,10 @@ class Translator {
   /// [c], all of one value; shared, so that a file of many such layers stays small.
   Constant uniform(double value, int c);
   Result<NodeId> add_batch_norm(std::string_view name, NodeId x, Constant scale, Constant offset);
+  // quantization.cpp
+  Result<void> expect_dequantized(const Feature& x) const;
+  Result<NodeId> add_int8_affine(std::string_view name, NodeId x, std::span<const float> scale,
+                                 std::span<const float> offset);
 
   const Model& model_;
   GraphBuilder builder_;
@@ -71,6 +95,7 @@ class Translator {
   std::unordered_map<std::string_view, const onnx_schema::NodeProto*> last_reader_;
   std::unordered_map<std::string, int> names_;  // in use, each with the last number appended to it
   std::map<std::pair<float, int>, Constant> uniform_;
+  std::unordered_map<NodeId, ScalarFunction> ends_with_;  // what each node's QuantizeLinear found pending
 };
 
 /// One node as its translator sees it.
@@ -141,6 +166,10 @@ Result<Value> translate_min(const Call& call);
 Result<Value> translate_max(const Call& call);
 Result<Value> translate_hard_sigmoid(const Call& call);
 Result<Value> translate_hard_swish(const Call& call);
+
+// quantization.cpp: activations of int8 models
+Result<Value> translate_quantize_linear(const Call& call);
+Result<Value> translate_dequantize_linear(const Call& call);
 
 // spatial.cpp
 Result<Value> translate_pad(const Call& call);

@@ -1,10 +1,12 @@
 #include "formats/onnx/writer.h"
 
 #include <limits>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/file.h"
 #include "formats/onnx/metadata.h"
+#include "graph/quantized.h"
 
 namespace linnet::formats {
 namespace onnx {
@@ -21,8 +23,9 @@ constexpr std::int64_t kOpset = 14;
 constexpr std::int64_t kIrVersion = 7;
 
 /// OIHW from KRSC, and C1RS from RSC: [outer, taps, inner] as [outer, inner, taps].
-AlignedVector<float> channels_first(std::span<const float> values, int outer, int taps, int inner) {
-  AlignedVector<float> result;
+template <class T>
+AlignedVector<T> channels_first(std::span<const T> values, int outer, int taps, int inner) {
+  AlignedVector<T> result;
   result.reserve(values.size());
   for (int k = 0; k < outer; ++k)
     for (int c = 0; c < inner; ++c)
@@ -45,6 +48,7 @@ class Writer {
     out_.set_name(graph_.name);
     for (const Node& node : graph_.nodes) names_.insert(node.name);
     values_.resize(graph_.nodes.size());
+    scales_.resize(graph_.nodes.size());
     for (NodeId id = 0; id < graph_.size(); ++id) write_node(id);
     write_ends();
     LINNET_CHECK(write_metadata(graph_, model_));
@@ -53,10 +57,16 @@ class Writer {
 
  private:
   /// A node's output under ONNX's axes: as an image (NCHW), or as a vector (NC). A vector that is read as
-  /// both is written as both, once.
+  /// both is written as both, once. In an int8 graph these are the integers.
   struct Names {
     std::string image;
     std::string vector;
+  };
+
+  /// The constants that a node's QuantizeLinear and DequantizeLinears share.
+  struct Scale {
+    std::string scale;
+    std::string zero_point;
   };
 
   std::string unique(std::string name) {
@@ -102,9 +112,18 @@ class Writer {
     tensor.set_raw_data(values, bytes);
     return name;
   }
+  template <Element T>
   std::string constant(const std::string& name, std::initializer_list<std::int64_t> dims,
-                       std::span<const float> values) {
-    return constant(unique(name), TensorProto::FLOAT, dims, values.data(), values.size_bytes());
+                       std::span<const T> values) {
+    constexpr TensorProto::DataType kType = std::is_same_v<T, float>         ? TensorProto::FLOAT
+                                            : std::is_same_v<T, std::int8_t> ? TensorProto::INT8
+                                                                             : TensorProto::INT32;
+    return constant(unique(name), kType, dims, values.data(), values.size_bytes());
+  }
+  template <Element T>
+  std::string constant(const std::string& name, std::initializer_list<std::int64_t> dims,
+                       const std::vector<T>& values) {
+    return constant(name, dims, std::span<const T>(values));
   }
   std::string constant(const std::string& name, std::span<const std::int64_t> values) {
     return constant(unique(name), TensorProto::INT64, {static_cast<std::int64_t>(values.size())},
@@ -132,7 +151,34 @@ class Writer {
     return names.vector;
   }
   bool is_vector(NodeId id) const { return values_[static_cast<std::size_t>(id)].image.empty(); }
-  const std::string& as_it_is(NodeId id) { return is_vector(id) ? vector(id) : image(id); }
+
+  /// The same as numbers: in an int8 graph behind a DequantizeLinear, of which each value has one.
+  std::string image_numbers(NodeId id) { return numbers(id, image(id)); }
+  std::string vector_numbers(NodeId id) { return numbers(id, vector(id)); }
+  std::string numbers(NodeId id) { return is_vector(id) ? vector_numbers(id) : image_numbers(id); }
+  std::string numbers(NodeId id, const std::string& value) {
+    if (!graph_[id].quantization) return value;
+    std::string& name = dequantized_[value];
+    if (name.empty()) {
+      name = unique(graph_[id].name + ".dequantized");
+      const Scale& scale = scales_[static_cast<std::size_t>(id)];
+      add("DequantizeLinear", name, {value, scale.scale, scale.zero_point}, name);
+    }
+    return name;
+  }
+
+  /// The integers of node `id` from its numbers; `name` is that of the QuantizeLinear.
+  std::string quantize(NodeId id, const std::string& name, const std::string& real) {
+    const Node& node = graph_[id];
+    Scale& scale = scales_[static_cast<std::size_t>(id)];
+    scale.scale = constant(node.name + ".scale", {}, std::vector<float>{node.quantization->scale});
+    scale.zero_point =
+        constant(node.name + ".zero_point", {},
+                 std::vector<std::int8_t>{static_cast<std::int8_t>(node.quantization->zero_point)});
+    const std::string result = unique(node.name + ".quantized");
+    add("QuantizeLinear", name, {real, scale.scale, scale.zero_point}, result);
+    return result;
+  }
 
   void activation(Activation activation, const std::string& name, const std::string& input,
                   const std::string& output) {
@@ -176,10 +222,44 @@ class Writer {
     set(node, "strides", {window.stride_h, window.stride_w});
   }
 
-  std::vector<std::string> weighted(const Node& node, std::string input, std::string weight,
-                                    const Constant& bias) {
-    std::vector<std::string> inputs = {std::move(input), std::move(weight)};
-    if (!bias.absent()) inputs.push_back(constant(node.name + ".bias", {bias.dims()[0]}, bias.values()));
+  /// The inputs of a layer: x, the weight under ONNX's dimensions, in which the output channels come first,
+  /// and the bias. `arrange` brings a span of floats or of int8 into ONNX's order.
+  template <class Arrange>
+  std::vector<std::string> weighted(const Node& node, std::string x, std::initializer_list<std::int64_t> dims,
+                                    Arrange arrange) {
+    const LayerWeights layer = *layer_weights(node.op);
+    if (node.quantization) return weighted_int8(node, std::move(x), dims, layer, arrange(layer.weight.values<std::int8_t>()));
+    const AlignedVector<float> weight = arrange(layer.weight.values());
+    std::vector<std::string> inputs = {std::move(x)};
+    inputs.push_back(constant(node.name + ".weight", dims, std::span<const float>(weight)));
+    if (!layer.bias.absent())
+      inputs.push_back(constant(node.name + ".bias", {layer.channels}, layer.bias.values()));
+    return inputs;
+  }
+
+  std::vector<std::string> weighted_int8(const Node& node, std::string x,
+                                         std::initializer_list<std::int64_t> dims, const LayerWeights& layer,
+                                         const AlignedVector<std::int8_t>& weight) {
+    const auto dequantize = [&](const std::string& name, std::vector<std::string> inputs) {
+      set(add("DequantizeLinear", name, std::move(inputs), name), "axis", std::int64_t{0});
+      return name;
+    };
+    const std::int64_t k = layer.channels;
+    const std::span<const float> scales = layer.weight_scale.values();
+    const std::vector<std::int8_t> zero_points(scales.size(),
+                                               static_cast<std::int8_t>(layer.weight_zero_point));
+    std::vector<std::string> inputs = {std::move(x)};
+    inputs.push_back(
+        dequantize(unique(node.name + ".weight.dequantized"),
+                   {constant(node.name + ".weight", dims, std::span<const std::int8_t>(weight)),
+                    constant(node.name + ".weight.scale", {k}, scales),
+                    constant(node.name + ".weight.zero_point", {k}, zero_points)}));
+    if (layer.bias.absent()) return inputs;
+    std::vector<float> units;
+    for (const float scale : scales) units.push_back(graph_[node.inputs[0]].quantization->scale * scale);
+    inputs.push_back(dequantize(unique(node.name + ".bias.dequantized"),
+                                {constant(node.name + ".bias", {k}, layer.bias.values<std::int32_t>()),
+                                 constant(node.name + ".bias.scale", {k}, units)}));
     return inputs;
   }
 
@@ -188,34 +268,30 @@ class Writer {
     // Most operators give an image where they read one; the others say so below.
     Names& names = values_[static_cast<std::size_t>(id)];
     const bool reads_vector = !node.inputs.empty() && is_vector(node.inputs[0]);
+    std::string real = node.name;  // the output as the operator computes it
     std::visit(
         Overloaded{
             [](const Input&) {},
             [&](const Convolution& op) {
               const auto& d = op.weight.dims();
-              const auto weight = constant(node.name + ".weight", {d[0], d[3], d[1], d[2]},
-                                           channels_first(op.weight.values(), d[0], d[1] * d[2], d[3]));
-              write_window(add_activated("Conv", node, weighted(node, image(node.inputs[0]), weight, op.bias),
-                                         op.activation),
-                           op.window, 1);
+              auto inputs = weighted(node, image_numbers(node.inputs[0]), {d[0], d[3], d[1], d[2]},
+                                     [&](auto w) { return channels_first(w, d[0], d[1] * d[2], d[3]); });
+              write_window(add_activated("Conv", node, std::move(inputs), op.activation), op.window, 1);
             },
             [&](const Depthwise& op) {
               const auto& d = op.weight.dims();
-              const auto weight = constant(node.name + ".weight", {d[2], 1, d[0], d[1]},
-                                           channels_first(op.weight.values(), 1, d[0] * d[1], d[2]));
-              write_window(add_activated("Conv", node, weighted(node, image(node.inputs[0]), weight, op.bias),
-                                         op.activation),
-                           op.window, d[2]);
+              auto inputs = weighted(node, image_numbers(node.inputs[0]), {d[2], 1, d[0], d[1]},
+                                     [&](auto w) { return channels_first(w, 1, d[0] * d[1], d[2]); });
+              write_window(add_activated("Conv", node, std::move(inputs), op.activation), op.window, d[2]);
             },
             [&](const Linear& op) {
               const auto& d = op.weight.dims();
-              const auto weight = constant(node.name + ".weight", {d[0], d[1]}, op.weight.values());
-              set(add_activated("Gemm", node, weighted(node, vector(node.inputs[0]), weight, op.bias),
-                                op.activation),
-                  "transB", std::int64_t{1});
+              auto inputs = weighted(node, vector_numbers(node.inputs[0]), {d[0], d[1]},
+                                     []<class T>(std::span<const T> w) { return AlignedVector<T>(w.begin(), w.end()); });
+              set(add_activated("Gemm", node, std::move(inputs), op.activation), "transB", std::int64_t{1});
             },
             [&](const BatchNorm& op) {
-              std::vector<std::string> inputs = {as_it_is(node.inputs[0])};
+              std::vector<std::string> inputs = {numbers(node.inputs[0])};
               const std::int64_t c = node.shape.c;
               inputs.push_back(constant(node.name + ".weight", {c}, op.scale.values()));
               inputs.push_back(constant(node.name + ".bias", {c}, op.offset.values()));
@@ -224,31 +300,35 @@ class Writer {
               set(add("BatchNormalization", node.name, std::move(inputs), node.name), "epsilon", op.epsilon);
             },
             [&](const Activate& op) {
-              activation(op.activation, node.name, as_it_is(node.inputs[0]), node.name);
+              if (node.quantization && op.activation == Activation::kNone)
+                real = numbers(node.inputs[0]);  // and rounded anew
+              else
+                activation(op.activation, node.name, numbers(node.inputs[0]), node.name);
             },
             [&](const Add& op) {
               // Two vectors are added as vectors, anything else as images.
               const bool vectors = reads_vector && is_vector(node.inputs[1]);
               std::vector<std::string> inputs;
-              for (const NodeId input : node.inputs) inputs.push_back(vectors ? vector(input) : image(input));
+              for (const NodeId input : node.inputs) inputs.push_back(vectors ? vector_numbers(input) : image_numbers(input));
               add_activated("Add", node, std::move(inputs), op.activation);
             },
             [&](const Multiply&) {
-              add("Mul", node.name, {image(node.inputs[0]), image(node.inputs[1])}, node.name);
+              add("Mul", node.name, {image_numbers(node.inputs[0]), image_numbers(node.inputs[1])},
+                  node.name);
             },
             [&](const GlobalAveragePool&) {
-              add("GlobalAveragePool", node.name, {image(node.inputs[0])}, node.name);
+              add("GlobalAveragePool", node.name, {image_numbers(node.inputs[0])}, node.name);
             },
             [&](const Pad& op) {
               const Padding& p = op.padding;
               const auto pads =
                   constant(node.name + ".pads",
                            std::vector<std::int64_t>{0, 0, p.top, p.left, 0, 0, p.bottom, p.right});
-              add("Pad", node.name, {image(node.inputs[0]), pads}, node.name);
+              add("Pad", node.name, {image_numbers(node.inputs[0]), pads}, node.name);
             },
-            [&](const Identity&) { add("Identity", node.name, {as_it_is(node.inputs[0])}, node.name); },
+            [&](const Identity&) { add("Identity", node.name, {numbers(node.inputs[0])}, node.name); },
             [&](const Softmax&) {
-              set(add("Softmax", node.name, {as_it_is(node.inputs[0])}, node.name), "axis", std::int64_t{1});
+              set(add("Softmax", node.name, {numbers(node.inputs[0])}, node.name), "axis", std::int64_t{1});
             },
         },
         node.op);
@@ -257,10 +337,14 @@ class Writer {
         std::holds_alternative<Identity>(node.op) || std::holds_alternative<Softmax>(node.op);
     const bool adds_vectors =
         std::holds_alternative<Add>(node.op) && reads_vector && is_vector(node.inputs[1]);
+    // A requantization alone has no operator to bear the node's name.
+    std::string output = real;
+    if (node.quantization)
+      output = quantize(id, real == node.name ? unique(node.name + ".quantize") : node.name, real);
     if (std::holds_alternative<Linear>(node.op) || (keeps_axes && reads_vector) || adds_vectors)
-      names.vector = node.name;
+      names.vector = output;
     else
-      names.image = node.name;
+      names.image = output;
   }
 
   void write_ends() {
@@ -277,7 +361,8 @@ class Writer {
 
     const Shape& scores = graph_.output_shape();
     const bool probabilities = std::holds_alternative<Softmax>(graph_[graph_.output].op);
-    const std::string last = scores.pixels() == 1 ? vector(graph_.output) : image(graph_.output);
+    const std::string last =
+        scores.pixels() == 1 ? vector_numbers(graph_.output) : image_numbers(graph_.output);
     const std::string name = unique(probabilities ? "probabilities" : "logits");
     // The output has a name of its own, so that no node must give up its own for it.
     add("Identity", unique(name + ".output"), {last}, name);
@@ -292,6 +377,8 @@ class Writer {
   GraphProto& out_;
   std::unordered_set<std::string> names_;
   std::vector<Names> values_;
+  std::vector<Scale> scales_;                                 // in an int8 graph, by node
+  std::unordered_map<std::string, std::string> dequantized_;  // numbers by the name of their integers
   std::string zero_, six_, axes_;
 };
 

@@ -28,7 +28,10 @@ Result<void> Translator::with_constant(const Call& call, int x, int k, Activatio
   const Value held = value(x);
   if (array.values.size() == 1) {
     const float number = array.values[0];
-    const bool adds_3 = call.code == BuiltinOperator::ADD && number == 3.0f;
+    const auto is = [&](float wanted) {
+      return int8_ ? std::abs(number / wanted - 1.0f) < 1e-3f : number == wanted;
+    };
+    const bool adds_3 = call.code == BuiltinOperator::ADD && is(3.0f);
     if (adds_3 && held.form == Value::Form::kNode &&
         (activation == Activation::kNone || activation == Activation::kRelu6))
       return define(
@@ -36,14 +39,20 @@ Result<void> Translator::with_constant(const Call& call, int x, int k, Activatio
           {activation == Activation::kNone ? Value::Form::kPlus3 : Value::Form::kPlus3Relu6, held.node});
 
     // 1/6 in float32, however the exporter rounded it.
-    const bool divides_by_6 = (call.code == BuiltinOperator::MUL && std::abs(number * 6.0f - 1.0f) < 1e-6f) ||
-                              (call.code == BuiltinOperator::DIV && number == 6.0f);
+    const bool divides_by_6 =
+        (call.code == BuiltinOperator::MUL && std::abs(number * 6.0f - 1.0f) < (int8_ ? 1e-3f : 1e-6f)) ||
+        (call.code == BuiltinOperator::DIV && is(6.0f));
     if (divides_by_6 && activation == Activation::kNone && held.form == Value::Form::kPlus3Relu6)
       return define(call.output(), {Value::Form::kHardSigmoid, held.node});
     if (divides_by_6 && activation == Activation::kNone && held.form == Value::Form::kTimesRelu6)
       return emit(call, Activate{Activation::kHardSwish}, {held.node});
   }
   LINNET_TRY(const NodeId id, node(x));
+  if (int8_)
+    return fail(
+        "computes with the constant \"{}\", for which an int8 model has no layer but hard-swish and "
+        "hard-sigmoid; fold batch norm and rescaling before the model is converted",
+        file_.tensor_name(k));
   return affine(call, id, array, activation);
 }
 

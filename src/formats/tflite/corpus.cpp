@@ -95,6 +95,70 @@ std::vector<std::byte> keras() {
   return m.bytes(m.op(Code::SQUEEZE, {x}, {2}));
 }
 
+/// 1, -2, 3, … modulo 128
+std::vector<std::int8_t> alternating(std::size_t n) {
+  std::vector<std::int8_t> values;
+  for (std::size_t i = 1; i <= n; ++i)
+    values.push_back(static_cast<std::int8_t>(static_cast<int>(i % 128) * (i % 2 ? 1 : -1)));
+  return values;
+}
+
+/// As TensorFlow 2 converts: scales a channel, float at both ends, an inverted block with its gate.
+std::vector<std::byte> int8() {
+  using enum schema::TensorType;
+  TestModel m;
+  const std::vector<int> map = {1, 2, 2, 4}, vector = {1, 1, 1, 4};
+  const auto q = [&](int tensor, float scale, int zero) { return m.quantize(tensor, INT8, {scale}, zero); };
+  int x = q(m.op(Code::QUANTIZE, {m.input({1, 4, 4, 3})}, {1, 4, 4, 3}), 1 / 128.0f, 0);
+  const int weights = m.int8s({4, 3, 3, 3}, alternating(108), {0.25f, 0.5f, 0.125f, 1});
+  const int bias = m.int32s({5, -6, 7, 0}, {0.25f / 128, 0.5f / 128, 0.125f / 128, 1 / 128.0f});
+  x = q(m.op(Code::CONV_2D, {x, weights, bias}, map, conv(Padding::SAME, 2, Function::RELU6)), 6 / 255.0f,
+        -128);
+  int y = m.op(Code::DEPTHWISE_CONV_2D,
+               {x, m.int8s({1, 3, 3, 4}, alternating(36), {0.01f, 0.02f, 0.01f, 0.03f}, 3)}, map,
+               depthwise(Padding::SAME));
+  y = q(m.op(Code::HARD_SWISH, {q(y, 0.1f, 3)}, map), 0.05f, -120);
+  int gate = q(m.op(Code::MEAN, {y, m.integers({2}, {1, 2})}, vector), 0.04f, -120);
+  const int three = m.int8s({}, {127}, {3 / 127.0f}), sixth = m.int8s({}, {127}, {1 / (6 * 127.0f)});
+  gate =
+      q(m.op(Code::ADD, {gate, three}, vector, with<schema::AddOptionsT>(Function::RELU6)), 6 / 255.0f, -128);
+  gate = q(m.op(Code::MUL, {gate, sixth}, vector, schema::MulOptionsT()), 1 / 256.0f, -128);
+  y = q(m.op(Code::MUL, {y, gate}, map, schema::MulOptionsT()), 0.05f, -120);
+  y = q(m.op(Code::ADD, {x, y}, map, schema::AddOptionsT()), 0.06f, -100);
+  y = q(m.op(Code::PAD, {y, m.integers({4, 2}, {0, 0, 1, 0, 0, 1, 0, 0})}, {1, 3, 3, 4}), 0.06f, -100);
+  y = q(m.op(Code::QUANTIZE, {y}, {1, 3, 3, 4}), 0.07f, -90);
+  y = q(m.op(Code::AVERAGE_POOL_2D, {y}, vector, pool(3, 3)), 0.07f, -90);
+  y = q(m.op(Code::RESHAPE, {y, m.integers({2}, {1, 4})}, {1, 4}), 0.07f, -90);
+  y = q(m.op(Code::FULLY_CONNECTED, {y, m.int8s({2, 4}, alternating(8), {0.5f})}, {1, 2},
+             schema::FullyConnectedOptionsT()),
+        0.2f, 0);
+  schema::SoftmaxOptionsT softmax;
+  softmax.beta = 1;
+  y = q(m.op(Code::SOFTMAX, {y}, {1, 2}, softmax), 1 / 256.0f, -128);
+  return m.bytes(m.op(Code::DEQUANTIZE, {y}, {1, 2}));
+}
+
+/// As TensorFlow 1 converts: uint8 throughout, weights with a zero point.
+std::vector<std::byte> uint8() {
+  using enum schema::TensorType;
+  TestModel m;
+  const auto q = [&](int tensor, float scale, int zero) { return m.quantize(tensor, UINT8, {scale}, zero); };
+  const auto weights = [&](std::vector<int> dims, std::size_t n) {
+    std::vector<std::uint8_t> values;
+    for (const std::int8_t v : alternating(n)) values.push_back(static_cast<std::uint8_t>(v + 128));
+    return m.uint8s(std::move(dims), values, 0.25f, 120);
+  };
+  int x = q(m.input({1, 2, 2, 2}), 1 / 128.0f, 128);
+  x = q(m.op(Code::CONV_2D, {x, weights({2, 1, 1, 2}, 4), m.int32s({5, -6}, {0.25f / 128})}, {1, 2, 2, 2},
+             conv(Padding::SAME, 1, Function::RELU6)),
+        6 / 255.0f, 0);
+  x = q(m.op(Code::DEPTHWISE_CONV_2D, {x, weights({1, 3, 3, 2}, 18)}, {1, 2, 2, 2},
+             depthwise(Padding::SAME, 1, Function::RELU)),
+        0.1f, 10);
+  x = q(m.op(Code::AVERAGE_POOL_2D, {x}, {1, 1, 1, 2}, pool(2, 2)), 0.1f, 10);
+  return m.bytes(q(m.op(Code::SQUEEZE, {x}, {1, 2}), 0.1f, 10));
+}
+
 std::vector<std::byte> labelled() {
   flatbuffers::FlatBufferBuilder builder;
   meta::ModelMetadataT metadata;
@@ -164,6 +228,8 @@ std::map<std::string, std::vector<std::byte>> tflite_corpus() {
           {"gated.tflite", gated()},
           {"half_precision.tflite", half_precision()},
           {"keras.tflite", keras()},
+          {"int8.tflite", int8()},
+          {"uint8.tflite", uint8()},
           {"without_its_labels.tflite", labelled()},
           {"labelled.tflite", with_labels(labelled(), "cat\ndog\n")}};
 }

@@ -10,17 +10,6 @@ using schema::ActivationFunction;
 
 constexpr int kMaxSide = 1 << 16;
 
-/// [A, B] to [B, A], row by row.
-void transpose(std::span<const float> in, std::size_t rows, std::span<float> out) {
-  const std::size_t columns = in.size() / rows;
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t c = 0; c < columns; ++c) out[c * rows + r] = in[r * columns + c];
-}
-
-Constant view(const Array& array, std::vector<int> dims) {
-  return Constant(std::move(dims), array.values, array.owner);
-}
-
 /// Of a convolution, depthwise or not.
 template <class Options>
 Result<void> expect_undilated(const Options* options) {
@@ -58,35 +47,28 @@ Result<Window> make_window(const Shape& x, int kernel_h, int kernel_w, int strid
   return w;
 }
 
-Result<Constant> Translator::bias(int tensor, int size) {
-  if (tensor == -1) return Constant();
-  LINNET_TRY(const Array array, constant(tensor));
-  if (array.values.size() != static_cast<std::size_t>(size))
-    return fail("bias {} does not fit {} output channels", dims_text(array.dims), size);
-  return view(array, {size});
-}
-
 Result<void> Translator::convolution(const Call& call) {
   const auto* options = call.op.options_as_Conv2DOptions();
   LINNET_CHECK(expect_undilated(options));
   LINNET_TRY(const Activation activation, activation_of(options->activation()));
   LINNET_TRY(const NodeId x, node(call.input(0)));
-  LINNET_TRY(const Array weight, constant(call.input(1)));
-  if (weight.dims.size() != 4) return fail("weight is {}, expected [K, R, S, C]", dims_text(weight.dims));
-  const int outputs = weight.dims[0], r = weight.dims[1], s = weight.dims[2], depth = weight.dims[3],
+  LINNET_TRY(const Weights weight, weights(call.input(1), 0));
+  if (weight.dims().size() != 4) return fail("weight is {}, expected [K, R, S, C]", dims_text(weight.dims()));
+  const int outputs = weight.dims()[0], r = weight.dims()[1], s = weight.dims()[2], depth = weight.dims()[3],
             channels = shape(x).c;
   LINNET_TRY(const Window w,
              make_window(shape(x), r, s, options->stride_h(), options->stride_w(), options->padding()));
-  LINNET_TRY(const Constant b, bias(call.input(2), outputs));
-  if (depth == channels) return emit(call, Convolution{w, view(weight, weight.dims), b, activation}, {x});
+  LINNET_TRY(const Constant b, bias(call.input(2), outputs, weight, x));
+  if (depth == channels)
+    return emit(
+        call, Convolution{w, weight.as(weight.dims()), b, activation, weight.scale, weight.zero_point}, {x});
 
   if (depth == 1 && outputs == channels) {  // depthwise, written as a grouped convolution: [C, R, S, 1]
-    LINNET_TRY(AlignedVector<float> values, file_.allocate(weight.values.size()));
-    transpose(weight.values, static_cast<std::size_t>(channels), values);
-    return emit(call, Depthwise{w, Constant({r, s, channels}, std::move(values)), b, activation}, {x});
+    LINNET_TRY(const Constant turned, weight.transposed(file_, channels, {r, s, channels}));
+    return emit(call, Depthwise{w, turned, b, activation, weight.scale, weight.zero_point}, {x});
   }
   return fail("weight {} on {} channels: group={} is not depthwise; Linnet runs group=1 or group=channels",
-              dims_text(weight.dims), channels, channels / depth);
+              dims_text(weight.dims()), channels, channels / depth);
 }
 
 Result<void> Translator::depthwise(const Call& call) {
@@ -94,22 +76,22 @@ Result<void> Translator::depthwise(const Call& call) {
   LINNET_CHECK(expect_undilated(options));
   LINNET_TRY(const Activation activation, activation_of(options->activation()));
   LINNET_TRY(const NodeId x, node(call.input(0)));
-  LINNET_TRY(const Array weight, constant(call.input(1)));
-  if (weight.dims.size() != 4 || weight.dims[0] != 1)
-    return fail("weight is {}, expected [1, R, S, C]", dims_text(weight.dims));
-  const int r = weight.dims[1], s = weight.dims[2], outputs = weight.dims[3], channels = shape(x).c;
+  LINNET_TRY(const Weights weight, weights(call.input(1), 3));
+  if (weight.dims().size() != 4 || weight.dims()[0] != 1)
+    return fail("weight is {}, expected [1, R, S, C]", dims_text(weight.dims()));
+  const int r = weight.dims()[1], s = weight.dims()[2], outputs = weight.dims()[3], channels = shape(x).c;
   LINNET_TRY(const Window w,
              make_window(shape(x), r, s, options->stride_h(), options->stride_w(), options->padding()));
-  LINNET_TRY(const Constant b, bias(call.input(2), outputs));
+  LINNET_TRY(const Constant b, bias(call.input(2), outputs, weight, x));
   if (outputs == channels)
-    return emit(call, Depthwise{w, view(weight, {r, s, channels}), b, activation}, {x});
+    return emit(
+        call, Depthwise{w, weight.as({r, s, channels}), b, activation, weight.scale, weight.zero_point}, {x});
 
   if (channels == 1) {  // several kernels on one channel are a dense convolution: [R, S, K] to [K, R, S, 1]
-    LINNET_TRY(AlignedVector<float> values, file_.allocate(weight.values.size()));
-    transpose(weight.values, static_cast<std::size_t>(r) * static_cast<std::size_t>(s), values);
-    return emit(call, Convolution{w, Constant({outputs, r, s, 1}, std::move(values)), b, activation}, {x});
+    LINNET_TRY(const Constant turned, weight.transposed(file_, r * s, {outputs, r, s, 1}));
+    return emit(call, Convolution{w, turned, b, activation, weight.scale, weight.zero_point}, {x});
   }
-  return fail("weight {} on {} channels: Linnet runs a depth multiplier of 1 only", dims_text(weight.dims),
+  return fail("weight {} on {} channels: Linnet runs a depth multiplier of 1 only", dims_text(weight.dims()),
               channels);
 }
 
@@ -120,10 +102,10 @@ Result<void> Translator::fully_connected(const Call& call) {
     return fail("its weights are shuffled for one device; export the model without that");
   LINNET_TRY(const Activation activation, activation_of(options->activation()));
   LINNET_TRY(const NodeId x, node(call.input(0)));
-  LINNET_TRY(const Array weight, constant(call.input(1)));
-  if (weight.dims.size() != 2) return fail("weight is {}, expected [K, C]", dims_text(weight.dims));
-  LINNET_TRY(const Constant b, bias(call.input(2), weight.dims[0]));
-  return emit(call, Linear{view(weight, weight.dims), b, activation}, {x});
+  LINNET_TRY(const Weights weight, weights(call.input(1), 0));
+  if (weight.dims().size() != 2) return fail("weight is {}, expected [K, C]", dims_text(weight.dims()));
+  LINNET_TRY(const Constant b, bias(call.input(2), weight.dims()[0], weight, x));
+  return emit(call, Linear{weight.as(weight.dims()), b, activation, weight.scale, weight.zero_point}, {x});
 }
 
 Result<void> Translator::average_pool(const Call& call) {
@@ -157,6 +139,7 @@ Result<void> Translator::softmax(const Call& call) {
   if (!options) return fail("its options are missing; the file is damaged");
   if (options->beta() != 1.0f) return fail("its beta is {}; Linnet runs 1", options->beta());
   LINNET_TRY(const NodeId x, node(call.input(0)));
+  if (int8_) return define(call.output(), {Value::Form::kScores, x});
   return emit(call, Softmax{}, {x});
 }
 

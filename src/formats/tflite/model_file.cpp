@@ -24,6 +24,13 @@ std::size_t product(const std::vector<int>& dims) {
   return n;
 }
 
+template <class T>
+TypedArray<T> owning(std::vector<int> dims, AlignedVector<T> values) {
+  auto owner = std::make_shared<const AlignedVector<T>>(std::move(values));
+  const std::span<const T> view = *owner;
+  return {std::move(dims), view, std::move(owner)};
+}
+
 }  // namespace
 
 std::string type_name(schema::TensorType type) {
@@ -128,45 +135,125 @@ Result<std::span<const std::byte>> ModelFile::buffer(std::uint32_t index) const 
   return std::as_bytes(std::span(b->data()->data(), b->data()->size()));
 }
 
-Result<AlignedVector<float>> ModelFile::allocate(std::size_t n) {
+bool ModelFile::is_byte(int index) const {
+  const schema::Tensor* t = tensor(index);
+  return t && (t->type() == schema::TensorType::INT8 || t->type() == schema::TensorType::UINT8);
+}
+
+Result<void> ModelFile::account(std::size_t n, std::size_t size) {
   // Half floats double, a transposed or copied weight is as large as itself: several times the file is never
   // needed.
   const std::size_t limit = 4 * bytes_.size() + (std::size_t{1} << 20);
-  if (n > (limit - allocated_) / sizeof(float))
+  if (n > (limit - allocated_) / size)
     return fail("its constants unfold to more than {} bytes; the same one is used over and over", limit);
-  allocated_ += n * sizeof(float);
-  return AlignedVector<float>(n);
+  allocated_ += n * size;
+  return {};
+}
+
+Result<std::span<const std::byte>> ModelFile::dense(int index, const std::vector<int>& sizes,
+                                                    std::size_t size) const {
+  const schema::Tensor& t = *tensor(index);
+  if (t.sparsity()) return fail("\"{}\" is sparse; export the model with dense weights", tensor_name(index));
+  LINNET_TRY(const std::span<const std::byte> bytes, buffer(t.buffer()));
+  const std::size_t n = product(sizes);
+  if (bytes.size() != n * size)
+    return fail("\"{}\" has {} values but {} bytes; the file is damaged", tensor_name(index), n,
+                bytes.size());
+  return bytes;
+}
+
+template <class T>
+Result<TypedArray<T>> ModelFile::view_or_copy(std::vector<int> sizes, std::span<const std::byte> bytes) {
+  const std::size_t n = bytes.size() / sizeof(T);
+  if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) == 0)
+    return TypedArray<T>{std::move(sizes), {reinterpret_cast<const T*>(bytes.data()), n}, owner_};
+  LINNET_TRY(AlignedVector<T> values, allocate<T>(n));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return owning(std::move(sizes), std::move(values));
 }
 
 Result<Array> ModelFile::floats(int index) {
   LINNET_TRY(std::vector<int> sizes, dims(index));
-  const schema::Tensor& t = *tensor(index);
-  if (t.sparsity()) return fail("\"{}\" is sparse; export the model with dense weights", tensor_name(index));
-  const bool half = t.type() == schema::TensorType::FLOAT16;
-  if (!half && t.type() != schema::TensorType::FLOAT32)
+  const schema::TensorType type = tensor(index)->type();
+  const bool half = type == schema::TensorType::FLOAT16;
+  if (is_byte(index) || type == schema::TensorType::INT16 || type == schema::TensorType::INT4)
+    return fail(
+        "\"{}\" is {} in a layer of float values: only the weights are quantised. Convert the model with "
+        "full "
+        "integer quantisation, which takes sample pictures, or export the float model",
+        tensor_name(index), type_name(type));
+  if (!half && type != schema::TensorType::FLOAT32)
     return fail("\"{}\" is {}; Linnet reads float32 and float16 weights", tensor_name(index),
-                type_name(t.type()));
-  LINNET_TRY(const std::span<const std::byte> bytes, buffer(t.buffer()));
-  const std::size_t n = product(sizes);
-  if (bytes.size() != n * (half ? 2 : 4))
-    return fail("\"{}\" has {} values but {} bytes; the file is damaged", tensor_name(index), n,
-                bytes.size());
-
-  if (!half && reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(float) == 0)
-    return Array{std::move(sizes), {reinterpret_cast<const float*>(bytes.data()), n}, owner_};
-  LINNET_TRY(AlignedVector<float> values, allocate(n));
-  for (std::size_t i = 0; i < n; ++i) {
-    if (half) {
-      std::uint16_t bits;
-      std::memcpy(&bits, bytes.data() + i * 2, 2);
-      values[i] = float_from_float16(bits);
-    } else {
-      std::memcpy(&values[i], bytes.data() + i * 4, 4);
-    }
+                type_name(type));
+  LINNET_TRY(const std::span<const std::byte> stored, dense(index, sizes, half ? 2 : 4));
+  if (!half) return view_or_copy<float>(std::move(sizes), stored);
+  LINNET_TRY(AlignedVector<float> values, allocate(stored.size() / 2));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, stored.data() + i * 2, 2);
+    values[i] = float_from_float16(bits);
   }
-  auto owner = std::make_shared<const AlignedVector<float>>(std::move(values));
-  const std::span<const float> view = *owner;
-  return Array{std::move(sizes), view, std::move(owner)};
+  return owning(std::move(sizes), std::move(values));
+}
+
+Result<TypedArray<std::int8_t>> ModelFile::int8s(int index) {
+  LINNET_TRY(std::vector<int> sizes, dims(index));
+  if (!is_byte(index))
+    return fail("\"{}\" is {}; a quantised layer has INT8 or UINT8 weights", tensor_name(index),
+                type_name(tensor(index)->type()));
+  LINNET_TRY(const std::span<const std::byte> stored, dense(index, sizes, 1));
+  if (tensor(index)->type() == schema::TensorType::INT8)
+    return view_or_copy<std::int8_t>(std::move(sizes), stored);
+  LINNET_TRY(AlignedVector<std::int8_t> values, allocate<std::int8_t>(stored.size()));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<std::int8_t>(std::to_integer<int>(stored[i]) - 128);
+  return owning(std::move(sizes), std::move(values));
+}
+
+Result<TypedArray<std::int32_t>> ModelFile::int32s(int index) {
+  LINNET_TRY(std::vector<int> sizes, dims(index));
+  if (tensor(index)->type() != schema::TensorType::INT32)
+    return fail("\"{}\" is {}; a quantised layer has an INT32 bias", tensor_name(index),
+                type_name(tensor(index)->type()));
+  LINNET_TRY(const std::span<const std::byte> stored, dense(index, sizes, 4));
+  return view_or_copy<std::int32_t>(std::move(sizes), stored);
+}
+
+Result<Scales> ModelFile::scales(int index) const {
+  const schema::Tensor* t = tensor(index);
+  if (!t) return fail("tensor {} does not exist; the file is damaged", index);
+  std::int64_t lowest = 0, highest = 0;
+  switch (t->type()) {
+    case schema::TensorType::INT8: lowest = -128, highest = 127; break;
+    case schema::TensorType::UINT8: highest = 255; break;
+    case schema::TensorType::INT32: break;
+    default:
+      return fail(
+          "\"{}\" is {} in a quantised model; Linnet reads models whose values are INT8 or UINT8 throughout: "
+          "convert the model with full integer quantisation of 8 bits",
+          tensor_name(index), type_name(t->type()));
+  }
+  const auto* q = t->quantization();
+  if (!q || !q->scale() || q->scale()->size() == 0)
+    return fail("\"{}\" is {} without a scale; convert the model with full integer quantisation",
+                tensor_name(index), type_name(t->type()));
+  const auto* zeros = q->zero_point();
+  const std::uint32_t n = q->scale()->size();
+  if (zeros && zeros->size() != 1 && zeros->size() != n)
+    return fail("\"{}\" has {} scales but {} zero points; the file is damaged", tensor_name(index), n,
+                zeros->size());
+  const std::int64_t zero = zeros ? zeros->Get(0) : 0;
+  for (std::uint32_t i = 0; zeros && i < zeros->size(); ++i) {
+    if (zeros->Get(i) < lowest || zeros->Get(i) > highest)
+      return fail("\"{}\" has the zero point {}, which {} cannot hold; the file is damaged",
+                  tensor_name(index), zeros->Get(i), type_name(t->type()));
+    if (zeros->Get(i) != zero)
+      return fail("\"{}\" has zero points {} and {}; Linnet has one for all of a layer's weights",
+                  tensor_name(index), zero, zeros->Get(i));
+  }
+  const bool shifted = t->type() == schema::TensorType::UINT8;
+  return Scales{std::span(q->scale()->data(), n), static_cast<int>(zero) - (shifted ? 128 : 0),
+                q->quantized_dimension()};
 }
 
 Result<std::vector<int>> ModelFile::integers(int index) const {

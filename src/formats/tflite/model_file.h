@@ -1,4 +1,4 @@
-// A verified .tflite file: its tables, and its constants as float32.
+// A verified .tflite file: its tables, and its constants as float32, int8 and int32.
 #pragma once
 
 #include <memory>
@@ -17,11 +17,21 @@ namespace linnet::formats::tflite {
 
 namespace schema = tflite_schema;
 
-/// A constant as the file holds it, converted to float32 where it was float16. A scalar has no dimensions.
-struct Array {
+/// A constant. A scalar has no dimensions.
+template <class T>
+struct TypedArray {
   std::vector<int> dims;
-  std::span<const float> values;
+  std::span<const T> values;
   std::shared_ptr<const void> owner;
+};
+/// Converted to float32 where the file has float16.
+using Array = TypedArray<float>;
+
+/// How a tensor's stored values stand for real ones. 128 is off the zero point of a uint8 tensor.
+struct Scales {
+  std::span<const float> values;  ///< one, or one a slice of `axis`; in the file
+  int zero_point = 0;             ///< in [-128, 127]; 0 for an int32 tensor
+  int axis = 0;                   ///< where there are several
 };
 
 class ModelFile {
@@ -45,16 +55,36 @@ class ModelFile {
 
   /// True if the tensor has values in the file.
   bool is_constant(int index) const;
+  /// Whether the tensor holds int8 or uint8.
+  bool is_byte(int index) const;
   /// A float32 or float16 constant. Errors: other types, a buffer of the wrong length.
   Result<Array> floats(int index);
+  /// An int8 constant, or a uint8 one with 128 taken off. Errors: as floats().
+  Result<TypedArray<std::int8_t>> int8s(int index);
+  /// An int32 constant. Errors: as floats().
+  Result<TypedArray<std::int32_t>> int32s(int index);
+  /// Of an int8, uint8 or int32 tensor. Errors: other types, no scale, zero points that differ or lie outside
+  /// of the type.
+  Result<Scales> scales(int index) const;
   /// A constant of int32 or int64. Errors: other types, values beyond int32.
   Result<std::vector<int>> integers(int index) const;
   /// n values to be filled in. Error: together more than a small multiple of the file's size.
-  Result<AlignedVector<float>> allocate(std::size_t n);
+  template <class T = float>
+  Result<AlignedVector<T>> allocate(std::size_t n) {
+    LINNET_CHECK(account(n, sizeof(T)));
+    return AlignedVector<T>(n);
+  }
   /// The bytes of a buffer, inside or behind the flatbuffer; none where it is empty.
   Result<std::span<const std::byte>> buffer(std::uint32_t index) const;
 
  private:
+  Result<void> account(std::size_t n, std::size_t size);
+  /// The bytes of a dense constant of `size` bytes a value, as many as its dimensions ask for.
+  Result<std::span<const std::byte>> dense(int index, const std::vector<int>& dims, std::size_t size) const;
+  /// In place where it is aligned, copied where not.
+  template <class T>
+  Result<TypedArray<T>> view_or_copy(std::vector<int> dims, std::span<const std::byte> bytes);
+
   std::string name_;
   std::span<const std::byte> bytes_;
   std::shared_ptr<const void> owner_;

@@ -1,10 +1,11 @@
-// Reads TensorFlow Lite models of float precision.
+// Reads TensorFlow Lite models of float precision, and those of int8 or uint8 throughout.
 //
 // Read: convolution, depthwise, fully connected, residual and constant add, gate and constant multiply,
 // global pool, zero padding, reshapes around the head, softmax, ReLU, ReLU6, hard-swish and hard-sigmoid also
 // where they are decomposed; weights as float32 or as float16 behind DEQUANTIZE; labels and normalisation
-// from TFLite's metadata. Everything else is refused by operator and name. int8 and uint8 files are not read
-// in this version.
+// from TFLite's metadata. A quantised file becomes an int8 graph: weights with one scale or one a channel,
+// TensorFlow 1's with a zero point; QUANTIZE and DEQUANTIZE at its ends vanish, and so does its softmax.
+// Everything else is refused by operator and name: among it int16, and integer weights in a float model.
 #pragma once
 
 #include <cstddef>

@@ -286,14 +286,6 @@ TEST(tflite, a_model_that_rescales_its_own_input_asks_for_raw_pixels) {
 
 // ---- Refusals ----
 
-TEST(tflite, quantised_files_are_refused_with_the_tensor_that_is) {
-  TestModel m;
-  const int x = m.tensor("image", {1, 1, 1, 1}, schema::TensorType::UINT8);
-  m.graph().inputs = {x};
-  EXPECT_THAT(refusal(m.bytes(m.op(Code::RELU, {x}, {1, 1, 1, 1}))),
-              HasSubstr("\"image\" is UINT8: a quantised model"));
-}
-
 TEST(tflite, what_is_no_mobilenet_is_refused_by_operator_and_name) {
   const std::vector<int> d = {1, 2, 2, 2};
   const auto one = [&](auto build) {
@@ -559,13 +551,6 @@ TEST(tflite, a_real_file_cut_anywhere_is_an_error) {
   ASSERT_TRUE(file);
   for (std::size_t n = 0; n < file->bytes().size(); n += 9973)
     EXPECT_FALSE(read_tflite(file->bytes().first(n), "cut.tflite")) << n;
-}
-
-TEST(tflite, the_quantised_files_say_that_they_are) {
-  for (const char* name : {"mobilenet_v1_0.25_224_quant", "tf2_mobilenet_v2_1.0_224_ptq", "vww_96_int8"}) {
-    LINNET_DATA_OR_SKIP(path, std::string("models/tflite/") + name + ".tflite");
-    EXPECT_THAT(read_tflite(path).error().message, HasSubstr("a quantised model"));
-  }
 }
 
 }  // namespace

@@ -75,6 +75,32 @@ class TestModel {
     return constant("integers", std::move(dims), values, schema::TensorType::INT32);
   }
 
+  /// Makes a tensor a quantised one: real = (stored - zero) * scale, with one scale or one a slice of `axis`.
+  int quantize(int index, schema::TensorType type, std::vector<float> scales, std::int64_t zero = 0,
+               int axis = 0) {
+    auto q = std::make_unique<schema::QuantizationParametersT>();
+    q->zero_point.assign(scales.size(), zero);
+    q->scale = std::move(scales);
+    q->quantized_dimension = axis;
+    schema::TensorT& t = *graph().tensors[static_cast<std::size_t>(index)];
+    t.type = type;
+    t.quantization = std::move(q);
+    return index;
+  }
+  int int8s(std::vector<int> dims, const std::vector<std::int8_t>& values, std::vector<float> scales,
+            int axis = 0) {
+    const int i = constant("weights", std::move(dims), values, schema::TensorType::INT8);
+    return quantize(i, schema::TensorType::INT8, std::move(scales), 0, axis);
+  }
+  int uint8s(std::vector<int> dims, const std::vector<std::uint8_t>& values, float scale, int zero) {
+    const int i = constant("weights", std::move(dims), values, schema::TensorType::UINT8);
+    return quantize(i, schema::TensorType::UINT8, {scale}, zero);
+  }
+  int int32s(const std::vector<std::int32_t>& values, std::vector<float> scales) {
+    const int i = constant("bias", {static_cast<int>(values.size())}, values, schema::TensorType::INT32);
+    return quantize(i, schema::TensorType::INT32, std::move(scales));
+  }
+
   /// Adds an operator with one output called "y" plus its number, and returns the output's tensor index.
   template <class Options>
   int op(Code code, std::vector<int> inputs, std::vector<int> output_dims, Options options) {

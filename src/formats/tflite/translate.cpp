@@ -34,20 +34,6 @@ std::optional<Shape> shape_of(const std::vector<int>& dims) {
 
 std::string dims_text(const std::vector<int>& dims) { return fmt::format("[{}]", fmt::join(dims, ", ")); }
 
-Result<void> Translator::check_types() const {
-  const auto& tensors = *file_.graph().tensors();
-  for (std::uint32_t i = 0; i < tensors.size(); ++i) {
-    const schema::TensorType type = tensors.Get(i)->type();
-    using enum schema::TensorType;
-    if (type == INT8 || type == UINT8 || type == INT16 || type == INT4)
-      return fail(
-          "{}: \"{}\" is {}: a quantised model. This version of Linnet reads TFLite files of float32 and "
-          "float16 weights only; export the float model",
-          file_.name(), file_.tensor_name(static_cast<int>(i)), type_name(type));
-  }
-  return {};
-}
-
 Result<Shape> Translator::input_shape() const {
   const auto* inputs = file_.graph().inputs();
   if (!inputs || inputs->size() != 1)
@@ -56,9 +42,9 @@ Result<Shape> Translator::input_shape() const {
   const int input = inputs->Get(0);
   const auto dims = file_.dims(input);
   if (!dims) return fail("{}: input: {}", file_.name(), dims.error().message);
-  if (file_.tensor(input)->type() != schema::TensorType::FLOAT32)
-    return fail("{}: the input \"{}\" is {}; Linnet reads models of FLOAT32 input", file_.name(),
-                file_.tensor_name(input), type_name(file_.tensor(input)->type()));
+  if (file_.tensor(input)->type() != schema::TensorType::FLOAT32 && !file_.is_byte(input))
+    return fail("{}: the input \"{}\" is {}; Linnet reads models of FLOAT32, INT8 or UINT8 input",
+                file_.name(), file_.tensor_name(input), type_name(file_.tensor(input)->type()));
   if (dims->size() != 4 || (*dims)[0] != 1)
     return fail(
         "{}: the input \"{}\" is {}; Linnet reads [1, height, width, channels]: export the model with a "
@@ -68,11 +54,15 @@ Result<Shape> Translator::input_shape() const {
 }
 
 Result<Graph> Translator::run() {
-  LINNET_CHECK(check_types());
   LINNET_TRY(const Shape input, input_shape());
   const int input_tensor = file_.graph().inputs()->Get(0);
   builder_.emplace(file_.name(), input, unique(file_.tensor_name(input_tensor)));
   values_[static_cast<std::size_t>(input_tensor)] = {Value::Form::kNode, builder_->input()};
+  if (file_.is_byte(input_tensor)) {
+    const auto q = quantization(input_tensor);
+    if (!q) return fail("{}: input: {}", file_.name(), q.error().message);
+    builder_->quantize(builder_->input(), *q);
+  }
 
   const auto& operators = *file_.graph().operators();
   for (std::uint32_t i = 0; i < operators.size(); ++i) LINNET_CHECK(translate_operator(*operators.Get(i)));
@@ -81,7 +71,8 @@ Result<Graph> Translator::run() {
   if (!outputs || outputs->size() != 1)
     return fail("{}: the model has {} outputs; an image classifier has one", file_.name(),
                 outputs ? outputs->size() : 0);
-  const auto output = node(outputs->Get(0));
+  const Value scores = value(outputs->Get(0));
+  const auto output = scores.form == Value::Form::kScores ? scores.node : node(outputs->Get(0));
   if (!output) return fail("{}: output: {}", file_.name(), output.error().message);
   LINNET_TRY(Graph graph, std::move(*builder_).finish(*output));
   graph.dialect = Dialect::kTensorflow;
@@ -91,6 +82,7 @@ Result<Graph> Translator::run() {
     graph.preprocessing->mean = {0.0f, 0.0f, 0.0f};
     graph.preprocessing->deviation = {1.0f, 1.0f, 1.0f};
   }
+  if (is_int8(graph)) graph.preprocessing = pixels_as_stored(*graph.nodes.front().quantization);
   return graph;
 }
 
@@ -144,8 +136,7 @@ Result<void> Translator::dispatch(const Call& call) {
       return fail(
           "a sigmoid is no part of a MobileNet; where it is the model's last step, export the scores before "
           "it");
-    case QUANTIZE:
-      return fail("the model is quantised; this version of Linnet reads float TFLite files only");
+    case QUANTIZE: return quantize(call);
     case TRANSPOSE:
       return fail(
           "Linnet reads models whose images are [height, width, channels] throughout; export the model "
@@ -156,14 +147,6 @@ Result<void> Translator::dispatch(const Call& call) {
 }
 
 // ---- Values ----
-
-Result<Array> Translator::constant(int tensor) {
-  if (const auto found = dequantized_.find(tensor); found != dequantized_.end()) return found->second;
-  if (!is_constant(tensor))
-    return fail("\"{}\" is not a constant of the file; export the model with constant weights",
-                file_.tensor_name(tensor));
-  return file_.floats(tensor);
-}
 
 Result<Constant> Translator::filled(int n, float value) {
   Constant& shared = filled_[{n, std::bit_cast<std::uint32_t>(value)}];
@@ -185,6 +168,9 @@ Result<NodeId> Translator::node(int tensor) {
                                  : fail("\"{}\" is read before it is computed; the file is damaged", name);
     case Value::Form::kSizes:
       return fail("\"{}\" is computed from shapes; Linnet reads that only into a RESHAPE", name);
+    case Value::Form::kScores:
+      return fail("\"{}\" is the result of a SOFTMAX; in an int8 model Linnet reads one at the end only",
+                  name);
     case Value::Form::kTimesRelu6:
       return fail("\"{}\" is x * relu6(x + 3) without the division by 6 that would make it a hard-swish",
                   name);
@@ -192,15 +178,17 @@ Result<NodeId> Translator::node(int tensor) {
   }
   NodeId id = held.node;
   if (held.form == Value::Form::kHardSigmoid) {
-    LINNET_TRY(id, add(name, Activate{Activation::kHardSigmoid}, {id}));
+    LINNET_TRY(id, add(tensor, Activate{Activation::kHardSigmoid}, {id}));
+  } else if (int8_) {
+    return fail("\"{}\" is x + 3 without what would make it a hard-sigmoid or a hard-swish", name);
   } else {
     const int channels = shape(id).c;
     LINNET_TRY(const Constant zero, filled(channels, 0.0f));
     LINNET_TRY(const Constant one, filled(channels, 1.0f));
     LINNET_TRY(const Constant three, filled(channels, 3.0f));
-    LINNET_TRY(id, add(name, BatchNorm{one, three, zero, one, 0.0f}, {id}));
+    LINNET_TRY(id, add(tensor, BatchNorm{one, three, zero, one, 0.0f}, {id}));
     if (held.form == Value::Form::kPlus3Relu6) {
-      LINNET_TRY(id, add(name, Activate{Activation::kRelu6}, {id}));
+      LINNET_TRY(id, add(tensor, Activate{Activation::kRelu6}, {id}));
     }
   }
   values_[static_cast<std::size_t>(tensor)] = {Value::Form::kNode, id};
@@ -214,11 +202,21 @@ std::string Translator::unique(std::string name) {
   return candidate;
 }
 
-Result<NodeId> Translator::add(std::string name, Op op, std::vector<NodeId> inputs) {
+Result<NodeId> Translator::add(int tensor, Op op, std::vector<NodeId> inputs, std::string_view suffix) {
   std::vector<Shape> shapes;
   for (const NodeId input : inputs) shapes.push_back(shape(input));
   LINNET_CHECK(infer_shape(op, shapes));
-  return builder_->add(unique(std::move(name)), std::move(op), std::move(inputs));
+  std::optional<Quantization> q;
+  if (int8_) {
+    if (!builder_->quantization(builder_->input()))
+      return fail("reads the input before it is quantised; convert the model with full integer quantisation");
+    const bool moves = std::holds_alternative<Pad>(op) || std::holds_alternative<Identity>(op);
+    LINNET_TRY(q, moves ? kept_quantization(tensor, inputs[0]) : quantization(tensor));
+  }
+  const NodeId id = builder_->add(unique(file_.tensor_name(tensor) + std::string(suffix)), std::move(op),
+                                  std::move(inputs));
+  if (q) builder_->quantize(id, *q);
+  return id;
 }
 
 Result<void> Translator::define(int tensor, Value new_value) {
@@ -234,10 +232,9 @@ Result<void> Translator::define(int tensor, Value new_value) {
 }
 
 Result<void> Translator::emit(const Call& call, Op op, std::vector<NodeId> inputs, Activation then) {
-  const std::string name = file_.tensor_name(call.output());
-  LINNET_TRY(NodeId id, add(name, std::move(op), std::move(inputs)));
+  LINNET_TRY(NodeId id, add(call.output(), std::move(op), std::move(inputs)));
   if (then != Activation::kNone) {
-    LINNET_TRY(id, add(fmt::format("{}/{}", name, to_string(then)), Activate{then}, {id}));
+    LINNET_TRY(id, add(call.output(), Activate{then}, {id}, fmt::format("/{}", to_string(then))));
   }
   return define(call.output(), {Value::Form::kNode, id});
 }
@@ -252,14 +249,15 @@ Result<void> Translator::pad(const Call& call) {
   if (rows[0] != 0 || rows[1] != 0 || rows[6] != 0 || rows[7] != 0)
     return fail("it pads the batch or the channels ({}); Linnet pads height and width", dims_text(rows));
   if (call.code == BuiltinOperator::PADV2) {
-    LINNET_TRY(const Array value, constant(call.input(2)));
-    if (value.values.size() != 1 || value.values[0] != 0.0f)
+    LINNET_TRY(const Array number, constant(call.input(2)));
+    if (number.values.size() != 1 || number.values[0] != 0.0f)
       return fail("it pads with something else than 0; Linnet pads with zeros");
   }
   return emit(call, Pad{{rows[2], rows[3], rows[4], rows[5]}}, {x});
 }
 
 Result<void> Translator::reshape(const Call& call) {
+  if (const Value x = value(call.input(0)); x.form == Value::Form::kScores) return define(call.output(), x);
   LINNET_TRY(const NodeId x, node(call.input(0)));
   LINNET_TRY(const std::vector<int> declared, file_.dims(call.output()));
   // A tensor of another order of the same values would need a layer that Linnet has not.
@@ -267,17 +265,6 @@ Result<void> Translator::reshape(const Call& call) {
     return fail("reshapes {} to {}; Linnet drops or adds dimensions of 1, around the classifier",
                 to_string(shape(x)), dims_text(declared));
   return emit(call, Identity{}, {x});
-}
-
-Result<void> Translator::dequantize(const Call& call) {
-  const int from = call.input(0), to = call.output();
-  if (!file_.is_constant(from) || file_.tensor(from)->type() != schema::TensorType::FLOAT16)
-    return fail(
-        "of something else than float16 weights; this version of Linnet reads float TFLite files only");
-  if (value(to).form != Value::Form::kUnknown || is_constant(to))
-    return fail("its output has a value already; the file is damaged");
-  LINNET_TRY(dequantized_[to], file_.floats(from));
-  return {};
 }
 
 Result<Graph> translate(ModelFile& file) { return Translator(file).run(); }

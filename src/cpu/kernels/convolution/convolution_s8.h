@@ -2,8 +2,9 @@
 //
 // The window of one output pixel is `runs` runs of `run` contiguous values, as in convolution_f32.h. A kernel
 // gathers the windows of a block of pixels into scratch, in the form that the ISA multiplies (bytes with 128
-// added, or int16), zeros behind, and then walks panels of output channels over it. So x is read exactly
-// within its windows, and the inner loop knows no tails.
+// added, or int16), each to a whole number of groups, and then walks panels of output channels over it. So x
+// is read within its windows alone, and the inner loop knows no tails: what lies behind a window meets
+// weights of 0.
 //
 // acc = sum((x - zero_x) * (w - zero_w)) + bias; y = requantize(acc); then where there is a residual
 // y = add(y, residual); last where there is a table y = lookup(table, y): numerics/int8.h, step by step.
@@ -60,23 +61,21 @@ struct ConvolutionS8 {
   std::byte* scratch;  ///< convolution_scratch_s8() bytes on a cache line, a thread's own
 };
 
-/// The vectors of a panel: each panel has some, none more than layout.vectors, as even as can be.
+inline constexpr int count_vectors_s8(const ConvolutionLayoutS8& layout, int k) {
+  return (k + layout.lanes - 1) / layout.lanes;
+}
+/// Number of panels for k output channels: all have layout.vectors vectors, the last one those that are left.
+inline constexpr int count_panels_s8(const ConvolutionLayoutS8& layout, int k) {
+  return (count_vectors_s8(layout, k) + layout.vectors - 1) / layout.vectors;
+}
 struct PanelS8 {
   int first;    ///< vectors before it
   int vectors;  ///< its own
 };
-inline constexpr int count_vectors_s8(const ConvolutionLayoutS8& layout, int k) {
-  return (k + layout.lanes - 1) / layout.lanes;
-}
-/// Number of panels for k output channels.
-inline constexpr int count_panels_s8(const ConvolutionLayoutS8& layout, int k) {
-  return (count_vectors_s8(layout, k) + layout.vectors - 1) / layout.vectors;
-}
 inline constexpr PanelS8 panel_s8(const ConvolutionLayoutS8& layout, int k, int panel) {
-  const int vectors = count_vectors_s8(layout, k);
-  const int panels = count_panels_s8(layout, k);
-  const int first = panel * vectors / panels;
-  return {first, (panel + 1) * vectors / panels - first};
+  const int first = panel * layout.vectors;
+  const int left = count_vectors_s8(layout, k) - first;
+  return {first, left < layout.vectors ? left : layout.vectors};
 }
 /// `depth` = R * S * C padded to whole groups.
 inline constexpr int padded_depth_s8(const ConvolutionLayoutS8& layout, int depth) {

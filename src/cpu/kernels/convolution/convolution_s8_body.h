@@ -21,7 +21,28 @@ struct TileS8 {
   std::int8_t* y;
   std::ptrdiff_t y_pixel;
   int channels;       ///< that are stored, at most those of the vectors
+  bool clamps;        ///< the output's limits are not int8's own
   std::int32_t* raw;  ///< [rows, vectors, lanes]: accumulators go there and nothing to y; or nullptr
+  const std::byte*
+      ahead;  ///< weights of the next panel, of which every tile fetches some lines into the L2 cache
+  int ahead_lines;
+};
+
+/// Stores a tile's rows.
+template <class V, int kVectors>
+struct TileStoreS8 {
+  std::ptrdiff_t y_pixel;
+  int channels;
+  bool whole;  ///< the vectors have no lane too many
+
+  /// Where the panel is all of y, what a row has too much is overwritten by the next one.
+  inline __attribute__((always_inline)) void row(std::int8_t* y, typename V::S8 bytes, bool last) const {
+    constexpr int kWhole = kVectors * V::kLanes;
+    if (whole || (!last && channels == y_pixel && kWhole <= 2 * channels))
+      V::template store_first<kVectors>(y, bytes);
+    else
+      V::store_partial(y, bytes, channels);
+  }
 };
 
 /// Multiply-adds of step kStep of an X for all rows.
@@ -40,7 +61,8 @@ inline __attribute__((always_inline)) void multiply_step_s8(typename D::Int8::I3
 }
 
 template <class D, int kRows, int kVectors, bool kWide>
-void convolution_tile_s8(const TileS8& t, const typename D::Int8::Output& to) {
+inline __attribute__((always_inline)) void convolution_tile_s8(const TileS8& t,
+                                                               const typename D::Int8::Output& to) {
   using V = typename D::Int8;
   constexpr int kStepBytes = kVectors * static_cast<int>(sizeof(typename D::Weights));
   constexpr int kGroupBytes = D::kLayout.group * D::kLayout.bytes;
@@ -105,21 +127,41 @@ void convolution_tile_s8(const TileS8& t, const typename D::Int8::Output& to) {
   typename V::F32 scale[kVectors];
 #pragma GCC unroll 4
   for (int j = 0; j < kVectors; ++j) scale[j] = V::load(t.scale + j * V::kLanes);
-  const bool whole = t.channels == kVectors * V::kLanes;
+  // Few vectors: as many rows as fill a pack() go through it together.
+  constexpr int kTogether = kVectors == 1 ? 4 : kVectors == 2 ? 2 : 1;
+  const TileStoreS8<V, kVectors> store = {t.y_pixel, t.channels, kVectors * V::kLanes == t.channels};
   std::int8_t* y = t.y;
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
+  for (int i = 0; i < kRows; i += kTogether) {
+    typename V::I32 v[4];
 #pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) acc[i][j] = V::scale(acc[i][j], scale[j], to);
-    constexpr int kLast = kVectors - 1;
-    typename V::S8 bytes =
-        V::pack(acc[i][0], acc[i][kLast < 1 ? kLast : 1], acc[i][kLast < 2 ? kLast : 2], acc[i][kLast]);
-    bytes = V::clamp(V::template compact<kVectors>(bytes), to);
-    if (whole)
-      V::template store_first<kVectors>(y, bytes);
-    else
-      V::store_partial(y, bytes, t.channels);
-    y += t.y_pixel;
+    for (int n = 0; n < 4; ++n) {
+      const int row = i + n / kVectors, j = n % kVectors;
+      v[n] = n >= kTogether * kVectors || row >= kRows ? v[n - 1] : V::scale(acc[row][j], scale[j], to);
+    }
+    typename V::S8 bytes = V::template compact<kVectors>(V::pack(v[0], v[1], v[2], v[3]));
+    if (t.clamps) bytes = V::clamp(bytes, to);
+    store.row(y, V::template part<kVectors, 0>(bytes), i + 1 == kRows);
+    if constexpr (kTogether > 1) {
+      if (i + 1 < kRows) store.row(y + t.y_pixel, V::template part<kVectors, 1>(bytes), i + 2 == kRows);
+    }
+    if constexpr (kTogether > 2) {
+      if (i + 2 < kRows) store.row(y + 2 * t.y_pixel, V::template part<kVectors, 2>(bytes), i + 3 == kRows);
+      if (i + 3 < kRows) store.row(y + 3 * t.y_pixel, V::template part<kVectors, 3>(bytes), i + 4 == kRows);
+    }
+    y += kTogether * t.y_pixel;
+  }
+}
+
+/// `tiles` tiles of kRows pixels each, one behind the other.
+template <class D, int kRows, int kVectors, bool kWide>
+void convolution_tiles_s8(TileS8 t, int tiles, const typename D::Int8::Output& to) {
+  for (; tiles > 0; --tiles) {
+    for (int i = 0; i < t.ahead_lines; ++i) __builtin_prefetch(t.ahead + 64 * i, 0, 2);
+    t.ahead += 64 * t.ahead_lines;
+    convolution_tile_s8<D, kRows, kVectors, kWide>(t, to);
+    t.x += kRows * t.x_row;
+    t.y += kRows * t.y_pixel;
   }
 }
 
@@ -165,18 +207,28 @@ class TileEndS8 {
   /// Residual and table; [rows][4 * lanes] bytes to y. `offset` is y's, and the residual's.
   __attribute__((noinline)) void finish(const std::int8_t* bytes, int rows, std::ptrdiff_t offset,
                                         int channels) const {
-    for (int i = 0; i < rows; ++i, offset += a_.k) {
-      typename V::S8 v = V::load(bytes + i * 4 * V::kLanes);
-      if (a_.residual.x) {
-        const typename V::S8 other = V::load_partial(a_.residual.x + offset, channels);
-        v = a_.residual.is_a ? V::add(other, v, sum_) : V::add(v, other, sum_);
-      }
-      if (a_.table) v = V::lookup(a_.table, v);
-      V::store_partial(a_.y + offset, v, channels);
-    }
+    for (int i = 0; i < rows; ++i, offset += a_.k) finish_vector(bytes + i * kBytes, offset, channels);
+  }
+  /// The same for n bytes that follow one another.
+  __attribute__((noinline)) void finish_contiguous(const std::int8_t* bytes, std::ptrdiff_t offset,
+                                                   int n) const {
+    for (; n > 0; n -= kBytes, bytes += kBytes, offset += kBytes)
+      finish_vector(bytes, offset, n < kBytes ? n : kBytes);
   }
 
  private:
+  static constexpr int kBytes = 4 * V::kLanes;
+
+  void finish_vector(const std::int8_t* bytes, std::ptrdiff_t offset, int n) const {
+    typename V::S8 v = V::load(bytes);
+    if (a_.residual.x) {
+      const typename V::S8 other = V::load_partial(a_.residual.x + offset, n);
+      v = a_.residual.is_a ? V::add(other, v, sum_) : V::add(v, other, sum_);
+    }
+    if (a_.table) v = V::lookup(a_.table, v);
+    V::store_partial(a_.y + offset, v, n);
+  }
+
   static std::int32_t wrapping_product(std::int32_t a, std::int32_t b) {
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b));
   }
@@ -186,13 +238,13 @@ class TileEndS8 {
   typename V::Sum sum_;
 };
 
-/// Runs the tile function of exactly `rows` rows.
+/// Runs the tiles function of exactly `rows` rows.
 template <class D, int kVectors, bool kWide, int kRows = D::max_rows(kVectors)>
-void run_tile_s8(int rows, const TileS8& t, const typename D::Int8::Output& to) {
+void run_tiles_s8(int rows, const TileS8& t, int tiles, const typename D::Int8::Output& to) {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return run_tile_s8<D, kVectors, kWide, kRows - 1>(rows, t, to);
+    if (rows < kRows) return run_tiles_s8<D, kVectors, kWide, kRows - 1>(rows, t, tiles, to);
   }
-  convolution_tile_s8<D, kRows, kVectors, kWide>(t, to);
+  convolution_tiles_s8<D, kRows, kVectors, kWide>(t, tiles, to);
 }
 
 /// One panel for the pixels [begin, end) that were gathered: tiles as even as they can be.
@@ -202,29 +254,57 @@ void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, 
   using V = typename D::Int8;
   constexpr int kMaxRows = D::max_rows(kVectors);
   constexpr int kRowBytes = 4 * V::kLanes;
-  alignas(64) std::int8_t bytes[kMaxRows * kRowBytes];
-  alignas(64) std::int32_t raw[kMaxRows * kVectors * V::kLanes];
+  const int pixels = end - begin;
+  const int tiles = (pixels + kMaxRows - 1) / kMaxRows;
+  const int rows = pixels / tiles;
+  const int longer = pixels % tiles;  // tiles that have a row more
   const bool is_raw = a.m || sums;
-  const bool finishes = is_raw || a.residual.x || a.table;
-  const int channels = t.channels;
-  if (is_raw) t.raw = raw;
-  std::int8_t* const y = t.y;
-  for (int tiles = (end - begin + kMaxRows - 1) / kMaxRows; tiles > 0; --tiles) {
-    const int rows = (end - begin + tiles - 1) / tiles;
-    const std::ptrdiff_t offset = std::ptrdiff_t{begin} * a.k;
-    if (finishes) {
-      t.y = bytes;
-      t.y_pixel = kRowBytes;
-      t.channels = kVectors * V::kLanes;
-    } else {
-      t.y = y + offset;
+  // A panel's first tile would wait for the L3 cache. In long panels the hardware looks ahead well enough,
+  // and a single tile has no time to spare.
+  constexpr int kLongPanel = 24 * 1024;
+  const int panel_bytes = static_cast<int>(t.x_row) * kVectors * V::kLanes;
+  t.ahead = t.weight + panel_bytes;
+  t.ahead_lines = tiles > 1 && panel_bytes <= kLongPanel ? panel_bytes / 64 / tiles + 1 : 0;
+  t.y += std::ptrdiff_t{begin} * a.k;
+  if (!is_raw && !a.residual.x && !a.table) {
+    if (longer > 0) {
+      run_tiles_s8<D, kVectors, kWide>(rows + 1, t, longer, tile_end.to());
+      t.ahead += longer * t.ahead_lines * 64;
+      t.x += longer * (rows + 1) * t.x_row;
+      t.y += longer * (rows + 1) * t.y_pixel;
     }
-    run_tile_s8<D, kVectors, kWide>(rows, t, tile_end.to());
-    if (is_raw) tile_end.requantize(raw, rows, kVectors, lane, sums, bytes);
-    if (finishes) tile_end.finish(bytes, rows, y + offset - a.y, channels);
-    t.x += rows * t.x_row;
-    if (sums) sums += rows;
-    begin += rows;
+    return run_tiles_s8<D, kVectors, kWide>(rows, t, tiles - longer, tile_end.to());
+  }
+
+  // Some tiles go to the buffer before the first is finished: its stores have then left for the cache, and
+  // loads that span several of them do not wait.
+  constexpr int kTogether = 4;
+  alignas(64) std::int8_t bytes[kTogether * kMaxRows * kRowBytes];
+  alignas(64) std::int32_t raw[kMaxRows * kVectors * V::kLanes];
+  const int channels = t.channels;
+  std::ptrdiff_t offset = t.y - a.y;
+  if (is_raw) t.raw = raw;
+  t.y = bytes;
+  // Where the panel is all of y's channels, rows follow one another without a gap and are finished as one.
+  const bool single = channels == a.k && !is_raw;
+  t.y_pixel = single ? a.k : kRowBytes;
+  t.channels = kVectors * V::kLanes;
+  for (int tile = 0; tile < tiles;) {
+    const int same = (tile < longer ? longer : tiles) - tile;  // tiles of as many rows
+    const int together = is_raw ? 1 : same < kTogether ? same : kTogether;
+    const int tile_rows = rows + (tile < longer ? 1 : 0);
+    const int count = together * tile_rows;
+    run_tiles_s8<D, kVectors, kWide>(tile_rows, t, together, tile_end.to());
+    if (is_raw) tile_end.requantize(raw, count, kVectors, lane, sums, bytes);
+    if (single)
+      tile_end.finish_contiguous(bytes, offset, count * channels);
+    else
+      tile_end.finish(bytes, count, offset, channels);
+    t.ahead += together * t.ahead_lines * 64;
+    t.x += count * t.x_row;
+    offset += std::ptrdiff_t{count} * a.k;
+    if (sums) sums += count;
+    tile += together;
   }
 }
 
@@ -238,11 +318,19 @@ void gather_s8(const ConvolutionS8& a, int begin, int end, std::ptrdiff_t row, s
     D::gather(x, (end - begin) * a.run, a.scratch);
   } else {
     std::byte* y = a.scratch;
-    for (int i = begin; i < end; ++i, x += a.x_pixel, y += row) {
-      for (int r = 0; r < a.runs; ++r)
-        D::gather(x + r * a.x_run, a.run, y + std::ptrdiff_t{r} * a.run * D::kLayout.bytes);
-      for (std::ptrdiff_t j = used; j < row; ++j) y[j] = std::byte{0};
+    const std::ptrdiff_t step = std::ptrdiff_t{a.run} * D::kLayout.bytes;
+    // What lies behind a run belongs to the windows of the pixels that follow, as long as there are enough.
+    const std::ptrdiff_t last = a.x_pixel * (a.pixels - 1) + a.run - 16;
+    int i = begin;
+    if (a.runs == 3 && a.run <= 16) {  // a stem
+      for (; i < end && i * a.x_pixel <= last; ++i, x += a.x_pixel, y += row) {
+        D::gather_sixteen(x, y);
+        D::gather_sixteen(x + a.x_run, y + step);
+        D::gather_sixteen(x + 2 * a.x_run, y + 2 * step);
+      }
     }
+    for (; i < end; ++i, x += a.x_pixel, y += row)
+      for (int r = 0; r < a.runs; ++r) D::gather(x + r * a.x_run, a.run, y + r * step);
   }
   if (!sums) return;
   x = a.x + begin * a.x_pixel;
@@ -280,6 +368,7 @@ void convolution_panels_s8(const ConvolutionS8& a) {
       t.scale = a.scale + lane;
       t.y = a.y + lane;
       t.y_pixel = a.k;
+      t.clamps = a.to.lo > LINNET_INT8_MIN || a.to.hi < LINNET_INT8_MAX;
       t.channels = a.k - lane < panel.vectors * V::kLanes ? a.k - lane : panel.vectors * V::kLanes;
       switch (panel.vectors) {
         case 1: convolution_panel_s8<D, 1, kWide>(a, tile_end, t, lane, begin, end, sums); break;

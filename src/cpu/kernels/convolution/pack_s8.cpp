@@ -34,9 +34,7 @@ PackedConvolutionS8 pack_convolution_s8(const ConvolutionLayoutS8& layout, const
   PackedConvolutionS8 packed;
   packed.weight.resize(lanes * static_cast<std::size_t>(depth * layout.bytes));
   packed.bias.resize(lanes);
-  // Plain C++ has no fused multiply-add in registers: the 64-bit form is the fast one there.
-  const bool in_float = from.exact_in_float && layout.lanes > 1;
-  if (in_float) {
+  if (from.exact_in_float) {
     packed.scale.resize(lanes);
   } else {
     packed.m.resize(lanes);
@@ -53,7 +51,7 @@ PackedConvolutionS8 pack_convolution_s8(const ConvolutionLayoutS8& layout, const
         if (channel >= from.k) continue;
         const auto c = static_cast<std::size_t>(channel);
         packed.bias[at] = folded_bias(from, layout.offset, c);
-        if (in_float) {
+        if (from.exact_in_float) {
           packed.scale[at] = std::ldexp(static_cast<float>(from.by[c].m), -from.by[c].t);
         } else {
           packed.m[at] = from.by[c].m;

@@ -53,6 +53,11 @@ struct Dot {
       __builtin_memcpy(y + 2 * i, &twice, sizeof twice);
     }
   }
+  /// Sixteen values likewise.
+  static inline void gather_sixteen(const std::int8_t* x, std::byte* y) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), _mm256_cvtepi8_epi16(v));
+  }
 
  private:
   static inline void eight(const std::int8_t* x, std::byte* y) {

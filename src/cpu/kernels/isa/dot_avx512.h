@@ -45,6 +45,11 @@ struct Dot {
       _mm512_storeu_si512(y + 2 * i, _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, x + i)));
     }
   }
+  /// Sixteen values likewise.
+  static inline void gather_sixteen(const std::int8_t* x, std::byte* y) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), _mm256_cvtepi8_epi16(v));
+  }
 };
 
 }  // namespace

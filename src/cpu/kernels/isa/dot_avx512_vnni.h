@@ -42,6 +42,11 @@ struct Dot {
       _mm512_storeu_si512(y + i, _mm512_xor_si512(_mm512_loadu_si512(x + i), sign));
     if (i < n) _mm512_storeu_si512(y + i, _mm512_xor_si512(Int8::load_partial(x + i, n - i), sign));
   }
+  /// Sixteen values likewise.
+  static inline void gather_sixteen(const std::int8_t* x, std::byte* y) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm_xor_si128(v, _mm_set1_epi8(-128)));
+  }
 };
 
 }  // namespace

@@ -52,6 +52,9 @@ struct Dot {
   }
   static inline Int8::I32 set(std::int32_t v) { return vdupq_n_s32(v); }
   static inline Int8::I32 sub(Int8::I32 a, Int8::I32 b) { return vsubq_s32(a, b); }
+  static inline void gather_sixteen(const std::int8_t* x, std::byte* y) {
+    vst1q_s8(reinterpret_cast<std::int8_t*>(y), vld1q_s8(x));
+  }
   static inline void gather(const std::int8_t* x, int n, std::byte* y) { gather_bytes(x, n, y); }
 };
 
