@@ -1,8 +1,8 @@
 // int8 models in Linnet and in ONNX Runtime: what Linnet exports, and each layer of what others quantised.
 //
-// Unless a test says otherwise ONNX Runtime's graph optimizations are off: then it computes a QDQ model as the
-// file has it, each layer in float32 between a DequantizeLinear and a QuantizeLinear. With them it fuses these
-// into its own int8 kernels.
+// Unless a test says otherwise ONNX Runtime's graph optimizations are off: then it computes a QDQ model as
+// the file has it, each layer in float32 between a DequantizeLinear and a QuantizeLinear. With them it fuses
+// these into its own int8 kernels.
 #include <algorithm>
 #include <fstream>
 #include <map>
@@ -31,8 +31,8 @@ Values reference_scores(const Graph& graph, const Values& images) {
   return scores_of(interpreter, images);
 }
 
-/// How many images have one top class in both (in a tie of ours, one of the tied), and how far their top class
-/// is from the best of our scores.
+/// How many images have one top class in both (in a tie of ours, one of the tied), and how far their top
+/// class is from the best of our scores.
 struct Agreement {
   int images = 0;
   int equal = 0;
@@ -89,8 +89,7 @@ TEST_P(ExportedInt8, has_the_same_top_class_in_onnxruntime) {
   const Values images = testing::noise(graph.input_shape(), 31, 2, 16);
   const Values ours = reference_scores(graph, images);
   for (const char* level : {"disabled", "all"}) {
-    const Values theirs =
-        oracles::onnxruntime_scores(model, to_chw(images, graph.input_shape()), level);
+    const Values theirs = oracles::onnxruntime_scores(model, to_chw(images, graph.input_shape()), level);
     const Agreement a = agreement(graph, ours, theirs);
     fmt::print("{}, optimizations {}: top-1 equal on {} of {} images ({} tied); worst gap {:.0f} units\n",
                GetParam(), level, a.equal, a.images, a.tied, a.worst_gap);
@@ -222,7 +221,8 @@ void compare_layers(const std::filesystem::path& file, const Values& image, std:
       ours = reference::quantize_image(image, *graph->nodes[0].quantization);
     } else {
       std::vector<std::span<const std::int8_t>> inputs;
-      for (const NodeId input : (*graph)[id].inputs) inputs.push_back(theirs[static_cast<std::size_t>(input)]);
+      for (const NodeId input : (*graph)[id].inputs)
+        inputs.push_back(theirs[static_cast<std::size_t>(input)]);
       ours = reference::compute_int8(*graph, id, inputs);
     }
     const Difference d = difference(ours, theirs[static_cast<std::size_t>(id)]);
@@ -233,9 +233,10 @@ void compare_layers(const std::filesystem::path& file, const Values& image, std:
     if (d.largest > worst.largest) worst.largest = d.largest, largest_at = name;
     if (d.equal_share < worst.equal_share) worst.equal_share = d.equal_share, lowest_at = name;
   }
-  fmt::print("{} layers, {} equal throughout, optimizations {}: worst difference {} ({}), lowest equal share "
-             "{:.4f} % ({})\n",
-             graph->size(), wholly_equal, level, worst.largest, largest_at, 100 * worst.equal_share, lowest_at);
+  fmt::print(
+      "{} layers, {} equal throughout, optimizations {}: worst difference {} ({}), lowest equal share "
+      "{:.4f} % ({})\n",
+      graph->size(), wholly_equal, level, worst.largest, largest_at, 100 * worst.equal_share, lowest_at);
 }
 
 TEST(onnxruntime_int8, each_layer_of_the_shared_model_is_within_one_unit) {

@@ -1,4 +1,6 @@
 // Linnet against ONNX Runtime: what Linnet exports, and what others exported.
+#include "onnxruntime.h"
+
 #include "cpu/executor.h"
 #include "formats/onnx/reader.h"
 #include "formats/onnx/writer.h"
@@ -6,7 +8,6 @@
 #include "graph/passes/passes.h"
 #include "image/image.h"
 #include "image/preprocess.h"
-#include "onnxruntime.h"
 #include "reference/interpreter.h"
 #include "support/data.h"
 

@@ -185,15 +185,17 @@ std::string qlinear_model() {
   const auto [s, z] = m.scale("x", 1, 0);
   m.node("QuantizeLinear", {"x", s, z}, "q");
   m.node("QLinearConv",
-         {"q", s, z, m.bytes8("w", {2, 1, 1, 1}, {5, -7}), m.floats("ws", {2}, {1, 2}), m.bytes8("wz", {2}, {0, 0}),
-          s, z, m.int32s("b", {10, -4})},
+         {"q", s, z, m.bytes8("w", {2, 1, 1, 1}, {5, -7}), m.floats("ws", {2}, {1, 2}),
+          m.bytes8("wz", {2}, {0, 0}), s, z, m.int32s("b", {10, -4})},
          "c", {{"group", 2}});
   m.node("QLinearAdd", {"c", s, z, "q", s, z, s, z}, "sum");
   m.node("QLinearGlobalAveragePool", {"sum", s, z, s, z}, "p", {{"channels_last", 0}});
   m.node("Flatten", {"p"}, "f");
-  m.node("QGemm", {"f", s, z, m.bytes8("fc", {3, 2}, {1, 2, 3, 4, 5, 6}), s, z, "", s, z}, "y", {{"transB", 1}});
+  m.node("QGemm", {"f", s, z, m.bytes8("fc", {3, 2}, {1, 2, 3, 4, 5, 6}), s, z, "", s, z}, "y",
+         {{"transB", 1}});
   for (auto& node : *m.model.mutable_graph()->mutable_node())
-    if (node.op_type() == "QGemm" || (node.op_type().starts_with("QLinear") && node.op_type() != "QLinearConv"))
+    if (node.op_type() == "QGemm" ||
+        (node.op_type().starts_with("QLinear") && node.op_type() != "QLinearConv"))
       node.set_domain("com.microsoft");
   return m.bytes(m.node("DequantizeLinear", {"y", s, z}, "scores"));
 }

@@ -81,7 +81,8 @@ TEST(onnx_hostile, operators_that_linnet_does_not_run_are_refused_with_advice) {
             "classifiers. Simplify the model with onnxsim, or cut it before this node with "
             "onnx.utils.extract_model");
   for (const char* op : {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"})
-    EXPECT_THAT(complaint_about(13, op, {"x"}), HasSubstr("dynamic quantization); quantize it statically")) << op;
+    EXPECT_THAT(complaint_about(13, op, {"x"}), HasSubstr("dynamic quantization); quantize it statically"))
+        << op;
   EXPECT_THAT(complaint_about(13, "Sigmoid", {"x"}), HasSubstr("cut it off"));
   EXPECT_THAT(complaint_about(13, "If", {"x"}), HasSubstr("no control flow"));
   EXPECT_THAT(complaint_about(13, "Erf", {"w"}), HasSubstr("does not compute this operator on constants"));

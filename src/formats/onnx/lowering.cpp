@@ -23,9 +23,9 @@ struct Form {
   std::string_view op_type;
   std::string_view becomes;
   std::array<std::optional<Quantized>, 2> inputs;
-  int output_scale;       ///< the input that is the output's scale; its zero point follows
-  int bias = -1;          ///< the input that is the bias, which may be left out
-  bool is_onnx = false;   ///< of ONNX's own domain, else ONNX Runtime's
+  int output_scale;      ///< the input that is the output's scale; its zero point follows
+  int bias = -1;         ///< the input that is the bias, which may be left out
+  bool is_onnx = false;  ///< of ONNX's own domain, else ONNX Runtime's
 };
 
 constexpr auto kForms = std::to_array<Form>({
@@ -49,7 +49,8 @@ class Lowering {
   Lowering(const NodeProto& node, const Form& form) : node_(node), form_(form) {}
 
   Result<std::vector<std::unique_ptr<const NodeProto>>> run() && {
-    if (node_.output_size() != 1) return fail("has {} outputs, expected one; the file is damaged", node_.output_size());
+    if (node_.output_size() != 1)
+      return fail("has {} outputs, expected one; the file is damaged", node_.output_size());
     const Attributes attributes(node_);
     LINNET_TRY(const std::int64_t channels_last, attributes.integer("channels_last", 0));
     if (channels_last != 0) return fail("has its channels last; quantize the model in NCHW");

@@ -96,8 +96,8 @@ Result<void> find_needed_nodes(Model& model) {
   return {};
 }
 
-/// Whether a QuantizeLinear reads something that the image decides. Then the constants' nodes go first: a bias
-/// may be dequantised after the layer that takes it.
+/// Whether a QuantizeLinear reads something that the image decides. Then the constants' nodes go first: a
+/// bias may be dequantised after the layer that takes it.
 void find_quantized_activations(Model& model) {
   std::unordered_set<std::string_view> decided = {model.input->name()};
   std::unordered_set<const NodeProto*> dependent;

@@ -23,8 +23,10 @@ struct Model {
   std::int64_t opset = 0;                                ///< of ONNX's own operators
   const onnx_schema::ValueInfoProto* input = nullptr;    ///< the image
   std::string_view output;                               ///< the scores
-  std::vector<const onnx_schema::NodeProto*> nodes;      ///< those that the output needs, each after what it reads
-  std::vector<std::unique_ptr<const onnx_schema::NodeProto>> lowered;  ///< those of `nodes` that the file lacks
+  std::vector<const onnx_schema::NodeProto*>
+      nodes;  ///< those that the output needs, each after what it reads
+  std::vector<std::unique_ptr<const onnx_schema::NodeProto>>
+      lowered;        ///< those of `nodes` that the file lacks
   bool int8 = false;  ///< activations are quantised, so that an int8 Graph comes out
   std::unordered_map<std::string_view, const onnx_schema::TensorProto*> initializers;
   std::unordered_map<std::string_view, int> readers;  ///< how many of `nodes` read a value, for its numbers

@@ -32,7 +32,8 @@ class QdqBuilder : public ModelBuilder {
     return constant(name, typed_tensor(is_unsigned_ ? TensorProto::UINT8 : TensorProto::INT8, dims, values));
   }
   std::string int32s(const std::string& name, const Ints& values) {
-    return constant(name, typed_tensor(TensorProto::INT32, {static_cast<std::int64_t>(values.size())}, values));
+    return constant(name,
+                    typed_tensor(TensorProto::INT32, {static_cast<std::int64_t>(values.size())}, values));
   }
   /// The names of a scale and a zero point for a tensor `name`.
   std::pair<std::string, std::string> scale(const std::string& name, double scale, int zero_point) {

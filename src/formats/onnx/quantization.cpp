@@ -87,8 +87,8 @@ Result<Activation> as_table(const ScalarFunction& f, const Quantization& from, c
   for (int x = LINNET_INT8_MIN; x <= LINNET_INT8_MAX; ++x)
     wanted[static_cast<std::size_t>(x - LINNET_INT8_MIN)] = static_cast<std::int8_t>(
         numerics::quantize(f(numerics::dequantize(x, from.scale, from.zero_point)), to.scale, to.zero_point));
-  for (const Activation a : {Activation::kNone, Activation::kRelu, Activation::kRelu6,
-                             Activation::kHardSwish, Activation::kHardSigmoid})
+  for (const Activation a : {Activation::kNone, Activation::kRelu, Activation::kRelu6, Activation::kHardSwish,
+                             Activation::kHardSigmoid})
     if (activation_table(a, from, to) == wanted) return a;
   return fail("quantizes {}, which is none of relu, relu6, hard-swish and hard-sigmoid", describe(f));
 }
@@ -108,7 +108,8 @@ Result<void> Translator::expect_dequantized(const Feature& x) const {
     case Form::kComputed: break;
   }
   return fail(
-      "reads \"{}\" as floats, while other activations of the network are quantized; put a QuantizeLinear and "
+      "reads \"{}\" as floats, while other activations of the network are quantized; put a QuantizeLinear "
+      "and "
       "a DequantizeLinear between the two (quantize every operator), or use the float model",
       builder_.name(x.node));
 }
@@ -180,12 +181,12 @@ Result<Value> translate_dequantize_linear(const Call& call) {
   LINNET_TRY(Feature x, call.pending(0));
   if (x.form == Form::kProbabilities) return x;
   if (x.form != Form::kStored) return fail("dequantizes floats; the file is damaged");
-  LINNET_TRY(const Stored stored,
-             stored_as(call, x.is_unsigned ? IntegerKind::kUint8 : IntegerKind::kInt8));
+  LINNET_TRY(const Stored stored, stored_as(call, x.is_unsigned ? IntegerKind::kUint8 : IntegerKind::kInt8));
   const Quantization& known = *call.translator().quantization(x.node);
   if (stored.is_unsigned != x.is_unsigned || !agree(known, stored.quantization))
     return fail(
-        "reads integers of scale {:g} and zero point {} as if they had scale {:g} and zero point {}; quantize "
+        "reads integers of scale {:g} and zero point {} as if they had scale {:g} and zero point {}; "
+        "quantize "
         "again with one scale a tensor",
         known.scale, known.zero_point, stored.quantization.scale, stored.quantization.zero_point);
   x.form = Form::kDequantized;

@@ -49,7 +49,8 @@ Result<std::size_t> scale_axis(const Call& call, const Tensor& x, std::size_t sc
 
 Result<QuantizationParameters> quantization_parameters(const Call& call) {
   LINNET_TRY(const std::int64_t block, call.attributes.integer("block_size", 0));
-  if (block != 0) return fail("has a scale for each {} values; quantize a tensor or a channel at a time", block);
+  if (block != 0)
+    return fail("has a scale for each {} values; quantize a tensor or a channel at a time", block);
   LINNET_TRY(const Tensor scale, call.constant(1, "the scale"));
   if (!scale.is_float() || scale.size() == 0 || scale.dims().size() > 1)
     return fail("its scale is {} of {}, expected one float, or one a channel; the file is damaged",
@@ -119,7 +120,8 @@ Result<Int8Weights> int8_weights(const Tensor& weight, std::size_t channel_axis)
         "its weights are floats while its input is int8; quantize the weights too (a DequantizeLinear before "
         "them), or use the float model");
   const IntegerKind kind = q->integers.integer_kind();
-  if (kind == IntegerKind::kWide) return fail("its weights are not of 8 bits; quantize them to int8 or uint8");
+  if (kind == IntegerKind::kWide)
+    return fail("its weights are not of 8 bits; quantize them to int8 or uint8");
   if (q->scales.size() != 1 && q->axis != channel_axis)
     return fail("its weights have scales along axis {}; Linnet runs one scale an output channel, axis {}",
                 q->axis, channel_axis);
@@ -135,7 +137,8 @@ Result<Int8Weights> int8_weights(const Tensor& weight, std::size_t channel_axis)
   Int8Weights result;
   result.zero_point = static_cast<int>(zero - shift);
   result.values.reserve(q->integers.size());
-  for (const std::int64_t v : q->integers.ints()) result.values.push_back(static_cast<std::int8_t>(v - shift));
+  for (const std::int64_t v : q->integers.ints())
+    result.values.push_back(static_cast<std::int8_t>(v - shift));
   const auto channels = static_cast<std::size_t>(weight.dims()[channel_axis]);
   result.scales.assign(channels, q->scales[0]);
   if (q->scales.size() != 1) std::ranges::copy(q->scales, result.scales.begin());

@@ -13,7 +13,8 @@ using ::testing::HasSubstr;
 using Model = QdqBuilder;
 using Type = onnx_schema::TensorProto;
 
-/// The complaint about a model of a 2x2 image of one channel, quantised as "x.dq", whose last value is the output.
+/// The complaint about a model of a 2x2 image of one channel, quantised as "x.dq", whose last value is the
+/// output.
 template <class Rest>
 std::string refused(Rest rest) {
   Model m(21, {1, 1, 2, 2});
@@ -40,13 +41,15 @@ TEST(onnx_quantized_refusals, a_float_operator_among_int8_ones) {
                 const auto c = m.qdq(conv(m, "x.dq", "c"), 1, 0);
                 m.qdq(m.node("Add", {c, "x"}, "sum"), 1, 0);
               }),
-              HasSubstr("node \"sum\" (Add): ")) << "the image is quantised, but not where the sum reads it";
+              HasSubstr("node \"sum\" (Add): "))
+      << "the image is quantised, but not where the sum reads it";
   EXPECT_THAT(refused([](Model& m) {
                 m.node("Relu", {"x.dq"}, "r");
                 m.qdq(conv(m, "r", "c"), 1, 0);
               }),
               HasSubstr("node \"c\" (Conv): reads floats that come out of \"r\""));
-  EXPECT_THAT(refused([](Model& m) { conv(m, "x.dq", "c"); }), HasSubstr("output \"c\": reads \"c\" as floats"));
+  EXPECT_THAT(refused([](Model& m) { conv(m, "x.dq", "c"); }),
+              HasSubstr("output \"c\": reads \"c\" as floats"));
   EXPECT_THAT(refused([](Model& m) { m.qdq(m.node("HardSwish", {conv(m, "x.dq", "c")}, "h"), 1, 0); }),
               AllOf(HasSubstr("node \"h.q\" (QuantizeLinear)"), HasSubstr("that is not quantized itself")));
   EXPECT_THAT(refused([](Model& m) {
@@ -78,13 +81,21 @@ TEST(onnx_quantized_refusals, functions_that_are_no_activation_of_linnets) {
 TEST(onnx_quantized_refusals, integers_that_are_taken_for_numbers) {
   EXPECT_THAT(refused([](Model& m) { m.node("Relu", {"x.q"}, "y"); }),
               HasSubstr("(Relu): computes with the integers of \"x.q\" as they are stored"));
-  EXPECT_THAT(refused([](Model& m) { m.node("Cast", {"x.q"}, "y", {{"to", 1}}); }),
+  EXPECT_THAT(refused([](Model& m) {
+                m.node("Cast", {"x.q"}, "y", {{"to", 1}});
+              }),
               HasSubstr("casts int8 integers to floats"));
-  EXPECT_THAT(refused([](Model& m) { m.node("DequantizeLinear", {"x.dq", "x.s", "x.z"}, "y"); }),
+  EXPECT_THAT(refused([](Model& m) {
+                m.node("DequantizeLinear", {"x.dq", "x.s", "x.z"}, "y");
+              }),
               HasSubstr("dequantizes floats"));
-  EXPECT_THAT(refused([](Model& m) { m.node("DequantizeLinear", {"x.q", m.scalar("s", 0.25), "x.z"}, "y"); }),
+  EXPECT_THAT(refused([](Model& m) {
+                m.node("DequantizeLinear", {"x.q", m.scalar("s", 0.25), "x.z"}, "y");
+              }),
               HasSubstr("reads integers of scale 0.5 and zero point 0 as if they had scale 0.25"));
-  EXPECT_THAT(refused([](Model& m) { m.node("DequantizeLinear", {"x.q", "x.s", m.bytes8("z", {}, {1})}, "y"); }),
+  EXPECT_THAT(refused([](Model& m) {
+                m.node("DequantizeLinear", {"x.q", "x.s", m.bytes8("z", {}, {1})}, "y");
+              }),
               HasSubstr("as if they had scale 0.5 and zero point 1"));
 }
 
@@ -102,11 +113,16 @@ TEST(onnx_quantized_refusals, scales_and_zero_points_that_linnet_does_not_run) {
   EXPECT_THAT(with(number(-1), none), HasSubstr("its scale is -1; the file is damaged"));
   EXPECT_THAT(with(number(NAN), none), HasSubstr("its scale is nan; the file is damaged"));
   EXPECT_THAT(with(number(0), none), HasSubstr("its scale is 0, expected one in ["));
-  EXPECT_THAT(with([](Model& m) { return m.floats("s", {2}, {1, 2}); }, none),
+  EXPECT_THAT(with(
+                  [](Model& m) {
+                    return m.floats("s", {2}, {1, 2});
+                  },
+                  none),
               HasSubstr("has 2 scales for an activation; Linnet runs one a tensor"));
   EXPECT_THAT(with([](Model& m) { return m.floats("s", {0}, {}); }, none), HasSubstr("expected one float"));
   EXPECT_THAT(with([](Model& m) { return m.ints("s", {1}); }, none), HasSubstr("expected one float"));
-  EXPECT_THAT(with([](Model&) { return std::string("x"); }, none), HasSubstr("the scale (input 1, \"x\") is not a"));
+  EXPECT_THAT(with([](Model&) { return std::string("x"); }, none),
+              HasSubstr("the scale (input 1, \"x\") is not a"));
   EXPECT_THAT(with(one, [](Model& m) { return m.int32s("z", {0}); }),
               HasSubstr("its zero point is not of 8 bits; Linnet runs int8 and uint8"));
   EXPECT_THAT(with(one, [](Model& m) { return m.constant("z", typed_tensor(Type::INT16, {}, {0})); }),
@@ -123,9 +139,14 @@ std::string layer(const std::function<std::string(Model&)>& weight, const std::s
 }
 
 TEST(onnx_quantized_refusals, weights_that_linnet_does_not_run) {
-  EXPECT_THAT(layer([](Model& m) { return m.floats("v", {2, 1, 1, 1}, {1, 2}); }),
-              AllOf(HasSubstr("node \"c\" (Conv): its weights are floats"), HasSubstr("quantize the weights too")));
-  EXPECT_THAT(layer([](Model& m) { return m.weight("v", {2, 1, 1, 1}, {1, 2}, {1, 2}, 1); }),
+  EXPECT_THAT(
+      layer([](Model& m) {
+        return m.floats("v", {2, 1, 1, 1}, {1, 2});
+      }),
+      AllOf(HasSubstr("node \"c\" (Conv): its weights are floats"), HasSubstr("quantize the weights too")));
+  EXPECT_THAT(layer([](Model& m) {
+                return m.weight("v", {2, 1, 1, 1}, {1, 2}, {1, 2}, 1);
+              }),
               HasSubstr("node \"v.dq\" (DequantizeLinear): 2 scales along axis 1"));
   EXPECT_THAT(refused([](Model& m) {
                 m.node("Conv", {"x.dq", m.weight("v", {2, 1, 1, 1}, {1, 2}, {1})}, "c");
@@ -176,7 +197,8 @@ TEST(onnx_quantized_refusals, biases_that_have_no_place) {
 
 TEST(onnx_quantized_refusals, quantised_operators_that_have_no_float_form) {
   const auto runtime = [](const char* op, const std::vector<std::string>& inputs,
-                          const std::vector<Attribute>& attributes = {}, const char* domain = "com.microsoft") {
+                          const std::vector<Attribute>& attributes = {},
+                          const char* domain = "com.microsoft") {
     return refused([&](Model& m) {
       m.bytes8("v", {1, 1, 1, 1}, {1});
       m.node(op, inputs, "y", attributes);
@@ -192,7 +214,8 @@ TEST(onnx_quantized_refusals, quantised_operators_that_have_no_float_form) {
   EXPECT_THAT(runtime("QLinearConv", {"x.q"}, {}, ""), HasSubstr("input 0 or its scale is missing"));
   EXPECT_THAT(runtime("QLinearSigmoid", pool), HasSubstr("is of the domain \"com.microsoft\""));
   EXPECT_THAT(runtime("QLinearConv", {"x.q", "x.s", "x.z", "v", "x.s", "x.z", "x.s", "x.z"}),
-              HasSubstr("is of the domain \"com.microsoft\"")) << "QLinearConv is ONNX's own";
+              HasSubstr("is of the domain \"com.microsoft\""))
+      << "QLinearConv is ONNX's own";
 }
 
 }  // namespace

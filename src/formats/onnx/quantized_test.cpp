@@ -185,7 +185,10 @@ TEST(onnx_quantized, a_bias_of_any_kind_is_rounded_to_the_scales_of_its_layer) {
   // Units: 0.5 and 0.125.
   EXPECT_THAT(bias_of([](Model& m) { return m.bias("b", {7, 9}, {0.5, 0.125}); }), ElementsAre(7, 9));
   EXPECT_THAT(bias_of([](Model& m) { return m.floats("b", {2}, {1, 1}); }), ElementsAre(2, 8));
-  EXPECT_THAT(bias_of([](Model& m) { return m.floats("b", {2}, {1.25f, 0.1875f}); }), ElementsAre(2, 2))
+  EXPECT_THAT(bias_of([](Model& m) {
+                return m.floats("b", {2}, {1.25f, 0.1875f});
+              }),
+              ElementsAre(2, 2))
       << "2.5 and 1.5 go to even";
   EXPECT_THAT(bias_of([](Model& m) { return m.bias("b", {3, 5}, {1}); }), ElementsAre(6, 40));
   EXPECT_THAT(bias_of([](Model& m) { return m.weight("b", {2}, {3, 5}, {1}); }), ElementsAre(6, 40));
@@ -269,19 +272,29 @@ TEST(onnx_quantized, an_activation_between_two_roundings_is_a_table) {
   };
   EXPECT_EQ(activation(one("HardSwish"), 0.1, -120), Activation::kHardSwish);
   EXPECT_EQ(activation(one("Relu"), 0.1, -128), Activation::kRelu);
-  EXPECT_EQ(activation([](Model& m, const std::string& x) {
-              return m.node("HardSigmoid", {x}, "a", {{"alpha", 1 / 6.f}});
-            }, 1 / 256.0, -128), Activation::kHardSigmoid);
-  EXPECT_EQ(activation([](Model& m, const std::string& x) {
-              m.node("Add", {x, m.scalar("three", 3)}, "a3");
-              m.node("Clip", {"a3", m.scalar("zero", 0), m.scalar("six", 6)}, "a6");
-              m.node("Mul", {x, "a6"}, "xa");
-              return m.node("Div", {"xa", "six"}, "a");
-            }, 0.1, 0), Activation::kHardSwish);
+  EXPECT_EQ(activation(
+                [](Model& m, const std::string& x) {
+                  return m.node("HardSigmoid", {x}, "a", {{"alpha", 1 / 6.f}});
+                },
+                1 / 256.0, -128),
+            Activation::kHardSigmoid);
+  EXPECT_EQ(activation(
+                [](Model& m, const std::string& x) {
+                  m.node("Add", {x, m.scalar("three", 3)}, "a3");
+                  m.node("Clip", {"a3", m.scalar("zero", 0), m.scalar("six", 6)}, "a6");
+                  m.node("Mul", {x, "a6"}, "xa");
+                  return m.node("Div", {"xa", "six"}, "a");
+                },
+                0.1, 0),
+            Activation::kHardSwish);
   EXPECT_EQ(activation(one("Identity"), 0.25, 0), Activation::kNone) << "a requantization";
-  EXPECT_EQ(activation([](Model& m, const std::string& x) {
-              return m.node("Clip", {x, m.scalar("low", -100), m.scalar("high", 100)}, "a");
-            }, 0.25, 0), Activation::kNone) << "a clamp outside of int8's range";
+  EXPECT_EQ(activation(
+                [](Model& m, const std::string& x) {
+                  return m.node("Clip", {x, m.scalar("low", -100), m.scalar("high", 100)}, "a");
+                },
+                0.25, 0),
+            Activation::kNone)
+      << "a clamp outside of int8's range";
   const auto same = second(one("Identity"), 0.125, 1);
   ASSERT_TRUE(same) << same.error().message;
   EXPECT_EQ(same->size(), 1) << "rounding what is rounded so is nothing";
@@ -290,12 +303,18 @@ TEST(onnx_quantized, an_activation_between_two_roundings_is_a_table) {
 TEST(onnx_quantized, a_pad_keeps_the_scale_and_pads_with_what_stands_for_zero) {
   const auto pads = [](Model& m) { return m.ints("pads", {0, 0, 0, 0, 0, 0, 1, 1}); };
   const auto graph = second(
-      [&](Model& m, const std::string& x) { return m.node("Pad", {x, pads(m)}, "p"); }, 0.125, 1);
+      [&](Model& m, const std::string& x) {
+        return m.node("Pad", {x, pads(m)}, "p");
+      },
+      0.125, 1);
   ASSERT_TRUE(graph) << graph.error().message;
   EXPECT_EQ(graph->size(), 2);
   EXPECT_EQ(quantization_of(*graph, "p"), (Quantization{0.125f, 1}));
   const auto other = second(
-      [&](Model& m, const std::string& x) { return m.node("Pad", {x, pads(m)}, "p"); }, 0.25, 0);
+      [&](Model& m, const std::string& x) {
+        return m.node("Pad", {x, pads(m)}, "p");
+      },
+      0.25, 0);
   ASSERT_TRUE(other) << other.error().message;
   EXPECT_EQ(other->size(), 3) << "then a requantization";
 
@@ -306,7 +325,8 @@ TEST(onnx_quantized, a_pad_keeps_the_scale_and_pads_with_what_stands_for_zero) {
     m.node("Pad", {"q", pads(m), z}, "p");
     EXPECT_EQ(graph_of(m, "p").size(), 2);
     m.node("Pad", {"q", pads(m)}, "zeros");
-    EXPECT_THAT(complaint(m, "zeros"), HasSubstr("\"zeros\" (Pad): pads with 0; Linnet pads with zeros, for"));
+    EXPECT_THAT(complaint(m, "zeros"),
+                HasSubstr("\"zeros\" (Pad): pads with 0; Linnet pads with zeros, for"));
   }
 }
 

@@ -88,7 +88,9 @@ Graph every_operator() {
   x = add("sum", Add{Activation::kRelu}, {x, stem}, {0.4f, 5});
   NodeId gate = add("pool", GlobalAveragePool{}, {x}, {0.4f, 6});
   gate = add("squeeze",
-             Linear{.weight = int8s({2, 2}, {1, 2, 3, 4}), .bias = bias, .activation = Activation::kRelu,
+             Linear{.weight = int8s({2, 2}, {1, 2, 3, 4}),
+                    .bias = bias,
+                    .activation = Activation::kRelu,
                     .weight_scale = scales},
              {gate}, {0.5f, -128});
   gate = add("sigmoid", Activate{Activation::kHardSigmoid}, {gate}, {1 / 256.0f, -128});

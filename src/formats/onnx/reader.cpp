@@ -97,7 +97,8 @@ Result<void> expect_numbers(const Call& call) {
           "computes with the integers of \"{}\" as they are stored; Linnet reads QDQ models and QLinear "
           "operators, where a DequantizeLinear stands between",
           call.node().input(i));
-    if (feature->form == Form::kProbabilities) return fail("reads a softmax; Linnet runs one at the end only");
+    if (feature->form == Form::kProbabilities)
+      return fail("reads a softmax; Linnet runs one at the end only");
   }
   return {};
 }
@@ -142,7 +143,7 @@ std::span<const Axis> input_axes(const Model& model) {
       return perm && *perm == Dims{0, 3, 1, 2} ? std::span<const Axis>(kNhwc) : kNchw;
     }
     static constexpr std::array<std::string_view, 10> kPassOn = {
-        "Identity", "Cast", "Mul", "Add", "Sub", "Div", "Pad", "BatchNormalization", "QuantizeLinear",
+        "Identity",        "Cast", "Mul", "Add", "Sub", "Div", "Pad", "BatchNormalization", "QuantizeLinear",
         "DequantizeLinear"};
     if (std::ranges::find(kPassOn, node->op_type()) == kPassOn.end() || node->output_size() == 0)
       return kNchw;

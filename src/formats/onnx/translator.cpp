@@ -119,7 +119,8 @@ Result<Feature> Translator::materialise(Feature feature) {
     return emit(-f.slope, f.high - f.offset, Activation::kRelu, -1, f.high);
   if (!(span > 0)) return fail("clips an activation to the single value {:g}; the file is damaged", f.low);
   if (f.low == 0 && f.high == 6) return emit(f.slope, f.offset, Activation::kRelu6, 1, 0);
-  if (f.is_stretched_hard_sigmoid()) return emit(1, 0, Activation::kHardSigmoid, nearly_one(span) ? 1 : span, f.low);
+  if (f.is_stretched_hard_sigmoid())
+    return emit(1, 0, Activation::kHardSigmoid, nearly_one(span) ? 1 : span, f.low);
   return emit(f.slope * 6 / span, (f.offset - f.low) * 6 / span, Activation::kRelu6, span / 6, f.low);
 }
 

@@ -68,7 +68,8 @@ class Translator {
   /// The feature with nothing pending: its function became nodes. Errors: Linnet has no such function; in an
   /// int8 model, the feature is not quantised.
   Result<Feature> materialise(Feature feature);
-  /// y = x * scale + offset, a channel, as a BatchNorm of that name, or in an int8 model as a depthwise layer.
+  /// y = x * scale + offset, a channel, as a BatchNorm of that name, or in an int8 model as a depthwise
+  /// layer.
   Result<NodeId> add_affine(std::string_view name, NodeId x, AlignedVector<float> scale,
                             AlignedVector<float> offset);
 

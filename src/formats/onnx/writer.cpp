@@ -228,7 +228,8 @@ class Writer {
   std::vector<std::string> weighted(const Node& node, std::string x, std::initializer_list<std::int64_t> dims,
                                     Arrange arrange) {
     const LayerWeights layer = *layer_weights(node.op);
-    if (node.quantization) return weighted_int8(node, std::move(x), dims, layer, arrange(layer.weight.values<std::int8_t>()));
+    if (node.quantization)
+      return weighted_int8(node, std::move(x), dims, layer, arrange(layer.weight.values<std::int8_t>()));
     const AlignedVector<float> weight = arrange(layer.weight.values());
     std::vector<std::string> inputs = {std::move(x)};
     inputs.push_back(constant(node.name + ".weight", dims, std::span<const float>(weight)));
@@ -249,11 +250,10 @@ class Writer {
     const std::vector<std::int8_t> zero_points(scales.size(),
                                                static_cast<std::int8_t>(layer.weight_zero_point));
     std::vector<std::string> inputs = {std::move(x)};
-    inputs.push_back(
-        dequantize(unique(node.name + ".weight.dequantized"),
-                   {constant(node.name + ".weight", dims, std::span<const std::int8_t>(weight)),
-                    constant(node.name + ".weight.scale", {k}, scales),
-                    constant(node.name + ".weight.zero_point", {k}, zero_points)}));
+    inputs.push_back(dequantize(unique(node.name + ".weight.dequantized"),
+                                {constant(node.name + ".weight", dims, std::span<const std::int8_t>(weight)),
+                                 constant(node.name + ".weight.scale", {k}, scales),
+                                 constant(node.name + ".weight.zero_point", {k}, zero_points)}));
     if (layer.bias.absent()) return inputs;
     std::vector<float> units;
     for (const float scale : scales) units.push_back(graph_[node.inputs[0]].quantization->scale * scale);
@@ -286,8 +286,9 @@ class Writer {
             },
             [&](const Linear& op) {
               const auto& d = op.weight.dims();
-              auto inputs = weighted(node, vector_numbers(node.inputs[0]), {d[0], d[1]},
-                                     []<class T>(std::span<const T> w) { return AlignedVector<T>(w.begin(), w.end()); });
+              auto inputs = weighted(
+                  node, vector_numbers(node.inputs[0]), {d[0], d[1]},
+                  []<class T>(std::span<const T> w) { return AlignedVector<T>(w.begin(), w.end()); });
               set(add_activated("Gemm", node, std::move(inputs), op.activation), "transB", std::int64_t{1});
             },
             [&](const BatchNorm& op) {
@@ -309,7 +310,8 @@ class Writer {
               // Two vectors are added as vectors, anything else as images.
               const bool vectors = reads_vector && is_vector(node.inputs[1]);
               std::vector<std::string> inputs;
-              for (const NodeId input : node.inputs) inputs.push_back(vectors ? vector_numbers(input) : image_numbers(input));
+              for (const NodeId input : node.inputs)
+                inputs.push_back(vectors ? vector_numbers(input) : image_numbers(input));
               add_activated("Add", node, std::move(inputs), op.activation);
             },
             [&](const Multiply&) {

@@ -19,12 +19,13 @@ namespace linnet::cpu {
 
 /// How an ISA wants its weights.
 struct ConvolutionLayoutS8 {
-  int lanes;    ///< int32 accumulators in a vector
-  int vectors;  ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
-  int group;    ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
-  bool halves;  ///< the first halves of all lanes' groups lie before the second ones
-  int bytes;    ///< of a weight and of a gathered x: 1 or 2
-  int offset;   ///< what gathering adds to x: 128 where it must be unsigned, else 0
+  int lanes;     ///< int32 accumulators in a vector
+  int vectors;   ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
+  int group;     ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
+  bool halves;   ///< the first halves of all lanes' groups lie before the second ones
+  bool narrows;  ///< a last vector of at most lanes / 2 channels is multiplied at half the width
+  int bytes;     ///< of a weight and of a gathered x: 1 or 2
+  int offset;    ///< what gathering adds to x: 128 where it must be unsigned, else 0
 };
 
 /// The residual add behind a convolution.
@@ -71,11 +72,14 @@ inline constexpr int count_panels_s8(const ConvolutionLayoutS8& layout, int k) {
 struct PanelS8 {
   int first;    ///< vectors before it
   int vectors;  ///< its own
+  bool narrow;  ///< the last of them is multiplied at half the width, and the channels are in their own order
 };
 inline constexpr PanelS8 panel_s8(const ConvolutionLayoutS8& layout, int k, int panel) {
   const int first = panel * layout.vectors;
   const int left = count_vectors_s8(layout, k) - first;
-  return {first, left < layout.vectors ? left : layout.vectors};
+  const bool narrow =
+      layout.narrows && left <= layout.vectors && (left + first) * layout.lanes - k >= layout.lanes / 2;
+  return {first, left < layout.vectors ? left : layout.vectors, narrow};
 }
 /// `depth` = R * S * C padded to whole groups.
 inline constexpr int padded_depth_s8(const ConvolutionLayoutS8& layout, int depth) {

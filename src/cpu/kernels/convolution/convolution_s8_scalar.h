@@ -9,7 +9,7 @@ namespace linnet::cpu {
 namespace {
 
 inline constexpr ConvolutionLayoutS8 kScalarLayoutS8 = {
-    .lanes = 1, .vectors = 1, .group = 8, .halves = false, .bytes = 2, .offset = 0};
+    .lanes = 1, .vectors = 1, .group = 8, .halves = false, .narrows = false, .bytes = 2, .offset = 0};
 
 /// Two pixels by two channels, so that every load serves two products.
 inline void scalar_tile_s8(const std::int16_t* __restrict x0, const std::int16_t* __restrict x1,
