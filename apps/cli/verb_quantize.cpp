@@ -4,10 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "calibration.h"
 #include "model_options.h"
 #include "model_writer.h"
 #include "print.h"
-#include "quantize/images.h"
 #include "quantize/page.h"
 #include "quantize/quantize.h"
 #include "verb.h"
@@ -21,11 +21,9 @@ constexpr std::size_t kCompared = 16;  // pictures that the signal-to-noise rati
 
 struct Arguments {
   ModelOptions model;
-  std::string calibration;
   std::string out;
   std::string method = "mse";
   std::string report;
-  std::size_t limit = 128;
   bool no_bias_correction = false;
   bool no_weight_search = false;
   bool equalise = false;
@@ -97,40 +95,6 @@ Result<void> write_report(const quantize::Quantized& quantized, const quantize::
   return {};
 }
 
-/// The graph and what it is calibrated with: pictures, or noise for a family that nobody has trained.
-struct Material {
-  Graph graph;
-  std::vector<quantize::Image> images;
-  std::string description;
-};
-
-Result<Material> gather(const Arguments& arguments) {
-  LINNET_TRY(const PictureOverrides overrides, picture_overrides(arguments.model));
-  LINNET_TRY(const ModelSource source, find_model(arguments.model.model));
-  Material material;
-  LINNET_TRY(material.graph, read_model(arguments.model));
-  if (arguments.calibration.empty()) {
-    if (!source.family)
-      return usage(
-          "{}: which pictures show what its values are like? Name a folder of some hundred that are like "
-          "those it will see: linnet quantize --model {} --calibration FOLDER -o {}",
-          arguments.model.model, arguments.model.model, arguments.out);
-    material.images = quantize::noise_images(material.graph.input_shape(), source.family->seed);
-    material.description = fmt::format("{} images of noise", material.images.size());
-    note("An untrained network, calibrated on noise.");
-    return material;
-  }
-  std::vector<std::string> notices;
-  LINNET_TRY(material.graph, settle_for_pictures(std::move(material.graph), overrides, notices));
-  for (const std::string& notice : notices) note(notice);
-  ProgressBar bar("reading pictures", ProgressBar::Unit::kItems);
-  LINNET_TRY(material.images, quantize::read_images(
-                                  material.graph, arguments.calibration, arguments.limit,
-                                  [&](std::size_t done, std::size_t total) { bar.update(done, total); }));
-  material.description = fmt::format("{} pictures of {}", material.images.size(), arguments.calibration);
-  return material;
-}
-
 Result<int> run(const Arguments& arguments) {
   LINNET_TRY(const ModelWriter write, model_writer(arguments.out));
   quantize::Options options;
@@ -139,7 +103,8 @@ Result<int> run(const Arguments& arguments) {
   options.search_weights = !arguments.no_weight_search;
   options.equalise = arguments.equalise;
   options.threads = arguments.model.threads > 0 ? arguments.model.threads : default_threads();
-  LINNET_TRY(const Material material, gather(arguments));
+  LINNET_TRY(Graph graph, read_model(arguments.model));
+  LINNET_TRY(const Material material, calibration_material(std::move(graph), arguments.model));
   Result<quantize::Quantized> quantized = fail("not run");
   {
     ProgressBar bar("quantizing, per cent", ProgressBar::Unit::kItems);
@@ -168,14 +133,14 @@ void add_quantize(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("quantize", "Turn a float model into an int8 model");
   auto arguments = std::make_shared<Arguments>();
   add_model_option(*verb, arguments->model)->required();
-  verb->add_option("--calibration", arguments->calibration,
+  verb->add_option("--calibration", arguments->model.calibration,
                    "A folder of pictures like those the model will see: flat, one sub-folder a class, or with a "
                    "labels.csv; or cifar10:DIR. An untrained family needs none")
       ->option_text("D");
   verb->add_option("-o,--out", arguments->out, "The file to write: .safetensors (Linnet's own form) or .onnx")
       ->option_text("OUT")
       ->required();
-  verb->add_option("--limit", arguments->limit, "At most N pictures, spread evenly over the folder; by default 128")
+  verb->add_option("--limit", arguments->model.calibration_limit, "At most N pictures, spread evenly over the folder; by default 128")
       ->option_text("N")
       ->check(CLI::PositiveNumber);
   verb->add_option("--method", arguments->method,

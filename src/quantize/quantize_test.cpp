@@ -141,25 +141,34 @@ TEST(quantize, every_channel_of_every_family_keeps_its_bounds_and_most_of_the_si
   }
 }
 
+/// The stored values that an observer's real ones stand for.
+AlignedVector<std::int8_t> stored(std::span<const float> values, const Quantization& q) {
+  AlignedVector<std::int8_t> result;
+  for (const float v : values)
+    result.push_back(static_cast<std::int8_t>(std::lround(v / q.scale) + q.zero_point));
+  return result;
+}
+
 TEST(quantize, float_kernels_compute_the_integers_of_the_reference) {
   const Quantized q = quantized(small_v3());
-  const std::vector<float> image = testing::noise(q.graph.input_shape(), 9);
-  std::vector<std::vector<float>> expected;
+  std::vector<AlignedVector<std::int8_t>> outputs;
   reference::Interpreter interpreter(q.graph);
   std::vector<float> scores(static_cast<std::size_t>(q.graph.output_shape().size()));
-  ASSERT_TRUE(interpreter.run(1, image, scores, [&](const Node&, std::span<const float> values) {
-    expected.emplace_back(values.begin(), values.end());
-  }));
-  auto run = Int8Run::make(q.graph);
-  ASSERT_TRUE(run);
-  ASSERT_TRUE(run->run(image, [&](NodeId id, std::span<const std::int8_t> output) -> Result<void> {
-    const Quantization& quantization = *q.graph[id].quantization;
-    const auto& real = expected[static_cast<std::size_t>(id)];
-    for (std::size_t i = 0; i < output.size(); ++i)
-      if (static_cast<float>(output[i] - quantization.zero_point) * quantization.scale != real[i])
-        return fail("{} parts at value {}", q.graph[id].name, i);
-    return {};
-  }));
+  ASSERT_TRUE(interpreter.run(1, testing::noise(q.graph.input_shape(), 9), scores,
+                              [&](const Node& node, std::span<const float> values) {
+                                outputs.push_back(stored(values, *node.quantization));
+                              }));
+  for (NodeId id = 1; id < q.graph.size(); ++id) {
+    if (!layer_weights(q.graph[id].op)) continue;
+    const NodeId input = q.graph[id].inputs[0];
+    auto layer = LayerRun::make(q.graph, id);
+    ASSERT_TRUE(layer);
+    const auto accumulators =
+        layer->run(outputs[static_cast<std::size_t>(input)], q.graph[input].quantization->zero_point);
+    ASSERT_TRUE(accumulators);
+    EXPECT_EQ(requantize(integer_layer(q.graph, id), *accumulators), outputs[static_cast<std::size_t>(id)])
+        << q.graph[id].name;
+  }
 }
 
 TEST(quantize, the_result_depends_on_neither_threads_nor_isa) {
@@ -230,23 +239,22 @@ TEST(quantize, noise_is_the_same_on_every_machine) {
 double mean_error(const Quantized& q) {
   const std::vector<Image> images = noise_images(q.graph.input_shape(), 1);
   std::vector<std::vector<double>> real(q.graph.nodes.size()), int8 = real;
-  auto float_run = FloatRun::make(q.real);
-  auto int8_run = Int8Run::make(q.graph);
-  const auto add = [&](auto& sums, NodeId id, std::size_t i, double value) {
-    auto& of = sums[static_cast<std::size_t>(id)];
-    of.resize(static_cast<std::size_t>(q.graph[id].shape.c), 0);
-    of[i % of.size()] += value / (static_cast<double>(q.graph[id].shape.pixels()) * static_cast<double>(images.size()));
+  const auto add_to = [&](std::vector<std::vector<double>>& sums) {
+    return [&](const Node& node, std::span<const float> values) {
+      for (NodeId id = 0; id < q.graph.size(); ++id) {
+        if (q.graph[id].name != node.name) continue;
+        auto& of = sums[static_cast<std::size_t>(id)];
+        of.resize(static_cast<std::size_t>(node.shape.c), 0);
+        for (std::size_t i = 0; i < values.size(); ++i)
+          of[i % of.size()] += values[i] / (static_cast<double>(node.shape.pixels()) * static_cast<double>(images.size()));
+      }
+    };
   };
+  reference::Interpreter a(q.real), b(q.graph);
+  std::vector<float> scores(static_cast<std::size_t>(q.graph.output_shape().size()));
   for (const Image& image : images) {
-    EXPECT_TRUE(float_run->run(image, [&](NodeId id, auto, std::span<const float> y) -> Result<void> {
-      for (std::size_t i = 0; i < y.size(); ++i) add(real, id, i, y[i]);
-      return {};
-    }));
-    EXPECT_TRUE(int8_run->run(image, [&](NodeId id, std::span<const std::int8_t> y) -> Result<void> {
-      const Quantization& k = *q.graph[id].quantization;
-      for (std::size_t i = 0; i < y.size(); ++i) add(int8, id, i, (y[i] - k.zero_point) * double{k.scale});
-      return {};
-    }));
+    EXPECT_TRUE(a.run(1, image, scores, add_to(real)));
+    EXPECT_TRUE(b.run(1, image, scores, add_to(int8)));
   }
   double sum = 0;
   for (std::size_t id = 1; id < real.size(); ++id)

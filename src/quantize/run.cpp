@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "reference/int8.h"
 #include "reference/interpreter.h"
 
 namespace linnet::quantize {
@@ -121,40 +120,6 @@ AlignedVector<std::int8_t> requantize(const IntegerLayer& layer, std::span<const
       y[i + k] = linnet_requantize(static_cast<std::int32_t>(accumulators[i + k]), layer.multipliers[k],
                                    layer.output);
   return y;
-}
-
-Result<Int8Run> Int8Run::make(const Graph& graph) {
-  Int8Run result(graph);
-  for (NodeId id = 1; id < graph.size(); ++id)
-    if (layer_weights(graph[id].op)) {
-      LINNET_TRY(LayerRun run, LayerRun::make(graph, id));
-      result.layers_[static_cast<std::size_t>(id)].emplace(std::move(run), integer_layer(graph, id));
-    }
-  return result;
-}
-
-Result<void> Int8Run::run(std::span<const float> image, const Int8Visitor& visit) {
-  std::vector<int> unread = count_uses(graph_);
-  std::vector<AlignedVector<std::int8_t>> outputs(graph_.nodes.size());
-  outputs[0] = reference::quantize_image(image, *graph_[0].quantization);
-  LINNET_CHECK(visit(0, outputs[0]));
-  for (NodeId id = 1; id < graph_.size(); ++id) {
-    const Node& node = graph_[id];
-    AlignedVector<std::int8_t>& y = outputs[static_cast<std::size_t>(id)];
-    std::vector<std::span<const std::int8_t>> inputs;
-    for (const NodeId input : node.inputs) inputs.emplace_back(outputs[static_cast<std::size_t>(input)]);
-    if (auto& layer = layers_[static_cast<std::size_t>(id)]) {
-      LINNET_TRY(const auto accumulators,
-                 layer->run.run(inputs[0], graph_[node.inputs[0]].quantization->zero_point));
-      y = requantize(layer->integers, accumulators);
-    } else {
-      y = reference::compute_int8(graph_, id, inputs);
-    }
-    LINNET_CHECK(visit(id, y));
-    for (const NodeId input : node.inputs)
-      if (--unread[static_cast<std::size_t>(input)] == 0) outputs[static_cast<std::size_t>(input)] = {};
-  }
-  return {};
 }
 
 }  // namespace linnet::quantize

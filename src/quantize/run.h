@@ -1,11 +1,11 @@
-// Runs a graph node by node, so that what lies between two nodes can be seen, also where an executor would
-// have joined them: in float, and in int8 with the same float kernels.
+// Runs a graph node by node, so that what an executor joins can be seen apart: what a layer gives before its
+// activation, and the accumulators of an int8 layer.
 //
-// Float kernels give the integers of numerics/int8.h exactly where no sum leaves +-2^24, which quantize_channel()
+// Float kernels give those accumulators exactly where no sum leaves +-2^24, which quantize_channel()
 // guarantees: integers of that size are exact in float32, in whatever order they are added.
 //
-// Results are the same bits for any number of threads and on every CPU with a fused multiply-add, whatever
-// LINNET_ISA says: the kernels of all those ISAs add in one order.
+// Results are the same bits on every CPU with a fused multiply-add, whatever LINNET_ISA says: the kernels of
+// all those ISAs add in one order.
 #pragma once
 
 #include <functional>
@@ -54,23 +54,5 @@ class FloatRun {
 
 /// The stored values that a layer's accumulators become.
 AlignedVector<std::int8_t> requantize(const IntegerLayer& layer, std::span<const float> accumulators);
-
-using Int8Visitor = std::function<Result<void>(NodeId id, std::span<const std::int8_t> output)>;
-
-/// An int8 graph that quantize made. Not thread-safe.
-class Int8Run {
- public:
-  static Result<Int8Run> make(const Graph& graph);
-  Result<void> run(std::span<const float> image, const Int8Visitor& visit);
-
- private:
-  struct Layer {
-    LayerRun run;
-    IntegerLayer integers;
-  };
-  explicit Int8Run(const Graph& graph) : graph_(graph), layers_(graph.nodes.size()) {}
-  Graph graph_;
-  std::vector<std::optional<Layer>> layers_;
-};
 
 }  // namespace linnet::quantize

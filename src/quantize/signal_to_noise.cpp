@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <unordered_map>
 
 #include "quantize/quantize.h"
 #include "quantize/run.h"
@@ -15,29 +16,28 @@ struct Power {
 /// One image through both graphs.
 struct Both {
   FloatRun real;
-  Int8Run int8;
+  std::unique_ptr<cpu::CpuExecutor> int8;
   std::vector<std::vector<float>> outputs = {};
   std::vector<Power> powers = {};
 
-  Result<void> run(const Graph& graph, const Image& image) {
-    outputs.assign(graph.nodes.size(), {});
-    powers.assign(graph.nodes.size(), {});
+  /// `ids`: of the nodes, by name.
+  Result<void> run(const std::unordered_map<std::string_view, std::size_t>& ids, const Image& image) {
+    outputs.assign(ids.size(), {});
+    powers.assign(ids.size(), {});
     LINNET_CHECK(real.run(
         image, [&](NodeId id, std::span<const float>, std::span<const float> output) -> Result<void> {
           outputs[static_cast<std::size_t>(id)].assign(output.begin(), output.end());
           return {};
         }));
-    return int8.run(image, [&](NodeId id, std::span<const std::int8_t> output) -> Result<void> {
-      const Quantization& q = *graph[id].quantization;
-      std::vector<float>& x = outputs[static_cast<std::size_t>(id)];
-      Power& power = powers[static_cast<std::size_t>(id)];
+    std::vector<float> scores(static_cast<std::size_t>(int8->graph().output_shape().size()));
+    return int8->run(1, image, scores, [&](const Node& node, std::span<const float> y) {
+      const std::size_t id = ids.at(node.name);
+      const std::vector<float> x = std::exchange(outputs[id], {});
       for (std::size_t i = 0; i < x.size(); ++i) {
-        const double error = x[i] - (output[i] - q.zero_point) * double{q.scale};
-        power.signal += double{x[i]} * x[i];
-        power.noise += error * error;
+        const double error = double{x[i]} - y[i];
+        powers[id].signal += double{x[i]} * x[i];
+        powers[id].noise += error * error;
       }
-      x = {};
-      return {};
     });
   }
 };
@@ -47,16 +47,18 @@ struct Both {
 Result<std::vector<double>> signal_to_noise(const Quantized& quantized, std::span<const Image> images,
                                             int threads) {
   ThreadPool pool(threads);
+  std::unordered_map<std::string_view, std::size_t> ids;
+  for (const Node& node : quantized.graph.nodes) ids.emplace(node.name, ids.size());
   std::vector<Both> runs;
   for (int thread = 0; thread < threads; ++thread) {
     LINNET_TRY(FloatRun real, FloatRun::make(quantized.real));
-    LINNET_TRY(Int8Run int8, Int8Run::make(quantized.graph));
+    LINNET_TRY(auto int8, cpu::make_executor(quantized.graph, {.threads = 1}));
     runs.push_back({std::move(real), std::move(int8)});
   }
   std::vector<Power> total(quantized.graph.nodes.size());
   LINNET_CHECK(for_each_image(
       pool, images.size(),
-      [&](std::size_t thread, std::size_t image) { return runs[thread].run(quantized.graph, images[image]); },
+      [&](std::size_t thread, std::size_t image) { return runs[thread].run(ids, images[image]); },
       [&](std::size_t thread) {
         for (std::size_t id = 0; id < total.size(); ++id) {
           total[id].signal += runs[thread].powers[id].signal;

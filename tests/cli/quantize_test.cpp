@@ -120,6 +120,23 @@ TEST_F(quantize_verb, an_untrained_family_needs_no_pictures_and_a_file_does) {
   EXPECT_THAT(file.err, HasSubstr("linnet quantize --model " + path("float.safetensors") + " --calibration FOLDER"));
 }
 
+TEST_F(quantize_verb, other_verbs_make_an_int8_model_for_themselves) {
+  const Outcome noise = run({"bench", "--model", kNetwork, "--precision", "int8", "--json"});
+  EXPECT_EQ(noise.code, 0) << noise.err;
+  EXPECT_EQ(json::parse(noise.out)["precision"], "int8");
+  ASSERT_EQ(quantize(path("int8.safetensors")).code, 0);
+  const std::string picture = pictures() / "0.ppm";
+  const auto predictions = [&](std::vector<std::string> model) {
+    std::vector<std::string> arguments = {"classify", "--json", picture, "--model"};
+    arguments.insert(arguments.end(), model.begin(), model.end());
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return json::parse(outcome.out)["predictions"];
+  };
+  EXPECT_EQ(predictions({path("int8.safetensors")}),
+            predictions({kNetwork, "--precision", "int8", "--calibration", pictures(), "--mean", "0.5", "--std", "0.5"}));
+}
+
 TEST_F(quantize_verb, says_what_is_wrong) {
   const std::vector<std::pair<std::vector<std::string>, std::pair<int, std::string>>> cases = {
       {{"--method", "magic"}, {2, "minmax, percentile, mse and kl"}},
