@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "calibration.h"
 #include "formats/any/read_model.h"
 #include "print.h"
 
@@ -46,6 +47,10 @@ void add_threads_option(CLI::App& verb, ModelOptions& options) {
 void add_precision_option(CLI::App& verb, ModelOptions& options) {
   verb.add_option("--precision", options.precision, "float32 or int8; by default the file's own")
       ->option_text("P");
+  verb.add_option("--calibration", options.calibration,
+                  "Pictures that show int8 what the values of a float model are like; linnet quantize does it once "
+                  "and for all")
+      ->option_text("D");
 }
 
 void add_backend_option(CLI::App& verb, ModelOptions& options) {
@@ -78,7 +83,7 @@ Result<Graph> with_precision(Graph graph, const ModelOptions& options) {
   if (precision == "float32")
     return fail("{}: is int8; the float model that it was made from runs with --precision float32",
                 graph.name);
-  if (precision == "int8") return usage("{}: is float32; make an int8 model of it first", graph.name);
+  if (precision == "int8") return int8_form(std::move(graph), options);
   for (const char* known : {"bf16", "fp16"})
     if (precision == known) return fail("--precision {}: this version runs float32 and int8", precision);
   return usage("--precision {}: is none of float32, bf16, fp16, int8", precision);

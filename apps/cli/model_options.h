@@ -21,6 +21,8 @@ struct ModelOptions {
   std::string filter;
   int threads = 0;
   std::string precision;  ///< empty: the file's own
+  std::string calibration;  ///< pictures that int8 of a float model is calibrated on
+  std::size_t calibration_limit = 128;  ///< of them, spread evenly
   std::string backend = "cpu";
 };
 
@@ -28,7 +30,7 @@ struct ModelOptions {
 CLI::Option* add_model_option(CLI::App& verb, ModelOptions& options);
 /// --threads N
 void add_threads_option(CLI::App& verb, ModelOptions& options);
-/// --precision P
+/// --precision P and --calibration D
 void add_precision_option(CLI::App& verb, ModelOptions& options);
 /// --backend B
 void add_backend_option(CLI::App& verb, ModelOptions& options);

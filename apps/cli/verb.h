@@ -26,6 +26,7 @@ void add_eval(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_convert(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
+void add_quantize(CLI::App& app, Action& action);
 void add_pull(CLI::App& app, Action& action);
 
 }  // namespace linnet::cli

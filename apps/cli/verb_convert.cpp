@@ -1,9 +1,6 @@
 // linnet convert: between formats.
-#ifdef LINNET_HAS_ONNX
-#include "formats/onnx/writer.h"
-#endif
-#include "formats/safetensors/safetensors.h"
 #include "model_options.h"
+#include "model_writer.h"
 #include "print.h"
 #include "verb.h"
 
@@ -15,19 +12,8 @@ struct Arguments {
   std::string out;
 };
 
-using Writer = Result<void> (*)(const Graph&, const std::filesystem::path&);
-
-Result<Writer> writer_for(const std::filesystem::path& out) {
-  const std::string extension = out.extension().string();
-  if (extension == ".safetensors") return formats::write_safetensors;
-#ifdef LINNET_HAS_ONNX
-  if (extension == ".onnx") return formats::write_onnx;
-#endif
-  return usage("{}: Linnet writes .safetensors and .onnx; name the file so", out.string());
-}
-
 Result<int> run(const Arguments& arguments) {
-  LINNET_TRY(const Writer write, writer_for(arguments.out));
+  LINNET_TRY(const ModelWriter write, model_writer(arguments.out));
   LINNET_TRY(const PictureOverrides overrides, picture_overrides(arguments.model));
   LINNET_TRY(Graph graph, read_model(arguments.model));
   if (overrides_anything(overrides)) {

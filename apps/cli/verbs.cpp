@@ -11,6 +11,7 @@ void add_verbs(CLI::App& app, Action& action) {
   add_bench(app, action);
   add_convert(app, action);
   add_compare(app, action);
+  add_quantize(app, action);
 #ifdef LINNET_HAS_HUB
   add_pull(app, action);
 #endif

@@ -34,8 +34,8 @@ Ceiling measure_ceiling(Isa isa, int threads);
 /// makes of plain C++ on this architecture, which on x86-64 is SSE2 without a fused multiply-add.
 class CeilingSampler {
  public:
-  /// `isa` must be available. The pool must outlive the sampler. `int8`: of int8 into int32 instead of float32,
-  /// where the ISA has an instruction for it.
+  /// `isa` must be available. The pool must outlive the sampler. `int8`: of int8 into int32 instead of
+  /// float32, where the ISA has an instruction for it.
   CeilingSampler(Isa isa, ThreadPool& pool, bool int8 = false);
   /// 10^9 multiply-adds a second of all threads together. Takes about half a millisecond.
   double gmacs();

@@ -142,7 +142,8 @@ struct CpuExecutor::State {
     for (NodeId id = 0; id < graph.size(); ++id) {
       LayerNode node = {id};
       if (const NodeId behind = takeovers.behind[index(id)]; behind != kNobody) node.taken_over = behind;
-      layers.push_back(make_layer_f32(graph, node, kernels(isa)));
+      layers.push_back(int8() ? make_layer_s8(graph, node, kernels_s8(isa))
+                              : make_layer_f32(graph, node, kernels(isa)));
     }
     fused.resize(layers.size());
     for (const Segment& s : segments)
@@ -227,8 +228,10 @@ struct CpuExecutor::State {
     const Quantization& q = *graph[0].quantization;
     const std::int64_t n = m.group * graph.input_shape().size();
     std::int8_t* const y = stored(m, 0);
-    for (std::int64_t i = 0; i < n; ++i)
-      y[i] = numerics::quantize_real(m.images[i], 1.0f / q.scale, q.zero_point);
+    for_each_part<std::int8_t>(pool, n, [&](std::int64_t begin, std::int64_t end) {
+      kernels_s8(isa).quantize_input.run(
+          {m.images + begin, y + begin, end - begin, 1.0f / q.scale, q.zero_point});
+    });
   }
 
   /// The real values of a node, of all images of the group.
@@ -384,7 +387,6 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
     return usage("{} threads were asked for; 1 to {} can run", options.threads, kMaxThreads);
   LINNET_TRY(const Isa isa, options.isa ? parse_isa(to_string(*options.isa)) : selected_isa());
   LINNET_CHECK(validate(graph));
-  if (is_int8(graph)) return fail("{}: int8 graphs run in the reference alone as yet", graph.name);
   auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, options);
   state->make_layers();
   state->streamed = state->place_buffers(true);

@@ -17,9 +17,11 @@
 
 namespace linnet::cpu {
 
-/// The canonical graph with each hard activation as a node of its own, as int8 demands.
-inline Graph with_tables_apart(const Graph& graph) {
-  const Graph joined = canonical(graph);
+/// The canonical graph without any softmax, each hard activation a node of its own, as int8 demands.
+inline Graph with_tables_apart(Graph graph) {
+  for (Node& node : graph.nodes)
+    if (std::holds_alternative<Softmax>(node.op)) node.op = Identity{};
+  const Graph joined = canonical(std::move(graph));
   Graph apart = joined;
   apart.nodes.clear();
   std::vector<NodeId> moved;

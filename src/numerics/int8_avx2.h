@@ -98,6 +98,31 @@ struct Int8 {
   LINNET_INLINE S8 in_order(S8 packed) { return compact<1>(packed); }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return _mm256_min_epi8(_mm256_max_epi8(v, to.lo), to.hi); }
 
+  LINNET_INLINE I32 set(int32_t v) { return _mm256_set1_epi32(v); }
+  LINNET_INLINE F32 set(float v) { return _mm256_set1_ps(v); }
+  LINNET_INLINE S8 set(int8_t v) { return _mm256_set1_epi8(v); }
+  LINNET_INLINE I32 add(I32 a, I32 b) { return _mm256_add_epi32(a, b); }
+  LINNET_INLINE I32 sub(I32 a, I32 b) { return _mm256_sub_epi32(a, b); }
+  /// Of values that fit int16.
+  LINNET_INLINE I32 product(I32 a, I32 b) {
+    return _mm256_madd_epi16(a, _mm256_and_si256(b, _mm256_set1_epi32(0xffff)));
+  }
+  /// Four vectors that pack() makes v of.
+  LINNET_INLINE void widen(S8 v, I32 (&to)[4]) {
+    const S8 low = _mm256_unpacklo_epi8(v, v), high = _mm256_unpackhi_epi8(v, v);
+    to[0] = _mm256_srai_epi32(_mm256_unpacklo_epi16(low, low), 24);
+    to[1] = _mm256_srai_epi32(_mm256_unpackhi_epi16(low, low), 24);
+    to[2] = _mm256_srai_epi32(_mm256_unpacklo_epi16(high, high), 24);
+    to[3] = _mm256_srai_epi32(_mm256_unpackhi_epi16(high, high), 24);
+  }
+  /// quantize_real() before its zero point: v * factor, limited, to the nearest integer.
+  LINNET_INLINE I32 nearest(F32 v, F32 factor) {
+    const F32 scaled = _mm256_mul_ps(v, factor);
+    const F32 number = _mm256_and_ps(scaled, _mm256_cmp_ps(scaled, scaled, _CMP_ORD_Q));
+    return _mm256_cvtps_epi32(
+        _mm256_max_ps(_mm256_min_ps(number, _mm256_set1_ps(511.0f)), _mm256_set1_ps(-512.0f)));
+  }
+
   /// What linnet_add() takes beside its operands.
   struct Sum {
     I32 factors;  ///< pairs of m_a, m_b

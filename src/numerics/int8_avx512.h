@@ -89,6 +89,32 @@ struct Int8 {
   LINNET_INLINE S8 in_order(S8 packed) { return compact<1>(packed); }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return _mm512_min_epi8(_mm512_max_epi8(v, to.lo), to.hi); }
 
+  LINNET_INLINE I32 set(int32_t v) { return _mm512_set1_epi32(v); }
+  LINNET_INLINE F32 set(float v) { return _mm512_set1_ps(v); }
+  LINNET_INLINE S8 set(int8_t v) { return _mm512_set1_epi8(v); }
+  LINNET_INLINE I32 add(I32 a, I32 b) { return _mm512_add_epi32(a, b); }
+  LINNET_INLINE I32 sub(I32 a, I32 b) { return _mm512_sub_epi32(a, b); }
+  /// Of values that fit int16.
+  LINNET_INLINE I32 product(I32 a, I32 b) {
+    return _mm512_madd_epi16(a, _mm512_and_si512(b, _mm512_set1_epi32(0xffff)));
+  }
+  /// Four vectors that pack() makes v of.
+  LINNET_INLINE void widen(S8 v, I32 (&to)[4]) {
+    const S8 low = _mm512_unpacklo_epi8(v, v), high = _mm512_unpackhi_epi8(v, v);
+    to[0] = _mm512_srai_epi32(_mm512_unpacklo_epi16(low, low), 24);
+    to[1] = _mm512_srai_epi32(_mm512_unpackhi_epi16(low, low), 24);
+    to[2] = _mm512_srai_epi32(_mm512_unpacklo_epi16(high, high), 24);
+    to[3] = _mm512_srai_epi32(_mm512_unpackhi_epi16(high, high), 24);
+  }
+  /// quantize_real() before its zero point: v * factor, limited, to the nearest integer.
+  LINNET_INLINE I32 nearest(F32 v, F32 factor) {
+    const F32 scaled = _mm512_mul_ps(v, factor);
+    const F32 number =
+        _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q), scaled);
+    return _mm512_cvtps_epi32(
+        _mm512_max_ps(_mm512_min_ps(number, _mm512_set1_ps(511.0f)), _mm512_set1_ps(-512.0f)));
+  }
+
   /// What linnet_add() takes beside its operands.
   struct Sum {
     I32 factors;  ///< pairs of m_a, m_b
@@ -116,17 +142,20 @@ struct Int8 {
 
   /// linnet_lookup() of every byte; `table` has 256.
   LINNET_INLINE S8 lookup(const int8_t* table, S8 x) {
-    const S8 index = _mm512_xor_si512(x, _mm512_set1_epi8(-128));
-    const S8 column = _mm512_and_si512(index, _mm512_set1_epi8(15));
-    S8 row = _mm512_andnot_si512(_mm512_set1_epi8(15), index);
-    S8 y = _mm512_setzero_si512();
-    for (int i = 0; i < 16; ++i) {
-      const S8 values =
-          _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table + 16 * i)));
-      y = _mm512_mask_shuffle_epi8(y, _mm512_testn_epi8_mask(row, row), values, column);
-      row = _mm512_sub_epi8(row, _mm512_set1_epi8(16));
-    }
-    return y;
+    // Pairs of entries as words: bits 1 to 6 of a byte choose one of 64 in two registers, the sign the
+    // registers, bit 0 the byte. Bytes in even and in odd places apart.
+    const S8 n0 = load(table), n1 = load(table + 64), p0 = load(table + 128), p1 = load(table + 192);
+    const S8 even = _mm512_srli_epi16(x, 1), odd = _mm512_srli_epi16(x, 9);
+    const S8 pair_even = _mm512_mask_blend_epi16(_mm512_test_epi16_mask(x, _mm512_set1_epi16(0x80)),
+                                                 _mm512_permutex2var_epi16(p0, even, p1),
+                                                 _mm512_permutex2var_epi16(n0, even, n1));
+    const S8 pair_odd =
+        _mm512_mask_blend_epi16(_mm512_movepi16_mask(x), _mm512_permutex2var_epi16(p0, odd, p1),
+                                _mm512_permutex2var_epi16(n0, odd, n1));
+    const S8 eight = _mm512_set1_epi16(8);
+    const S8 low = _mm512_srlv_epi16(pair_even, _mm512_and_si512(_mm512_slli_epi16(x, 3), eight));
+    const S8 high = _mm512_sllv_epi16(pair_odd, _mm512_andnot_si512(_mm512_srli_epi16(x, 5), eight));
+    return _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, low, high);
   }
 
  private:

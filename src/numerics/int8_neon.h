@@ -93,6 +93,27 @@ struct Int8 {
   LINNET_INLINE S8 in_order(S8 packed) { return packed; }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return vminq_s8(vmaxq_s8(v, to.lo), to.hi); }
 
+  LINNET_INLINE I32 set(int32_t v) { return vdupq_n_s32(v); }
+  LINNET_INLINE F32 set(float v) { return vdupq_n_f32(v); }
+  LINNET_INLINE S8 set(int8_t v) { return vdupq_n_s8(v); }
+  LINNET_INLINE I32 add(I32 a, I32 b) { return vaddq_s32(a, b); }
+  LINNET_INLINE I32 sub(I32 a, I32 b) { return vsubq_s32(a, b); }
+  /// Of values that fit int16.
+  LINNET_INLINE I32 product(I32 a, I32 b) { return vmulq_s32(a, b); }
+  /// Four vectors that pack() makes v of.
+  LINNET_INLINE void widen(S8 v, I32 (&to)[4]) {
+    const int16x8_t low = vmovl_s8(vget_low_s8(v)), high = vmovl_high_s8(v);
+    to[0] = vmovl_s16(vget_low_s16(low));
+    to[1] = vmovl_high_s16(low);
+    to[2] = vmovl_s16(vget_low_s16(high));
+    to[3] = vmovl_high_s16(high);
+  }
+  /// quantize_real() before its zero point: v * factor, limited, to the nearest integer.
+  LINNET_INLINE I32 nearest(F32 v, F32 factor) {
+    return vcvtnq_s32_f32(
+        vmaxq_f32(vminq_f32(vmulq_f32(v, factor), vdupq_n_f32(511.0f)), vdupq_n_f32(-512.0f)));
+  }
+
   /// What linnet_add() takes beside its operands.
   struct Sum {
     int16_t m_a, m_b;

@@ -67,7 +67,7 @@ class cli_test : public ::testing::Test {
 TEST_F(cli_test, help_goes_to_stdout_and_every_verb_has_an_example) {
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* verb : {"models", "info", "classify", "eval", "bench", "convert", "compare"}) {
+  for (const char* verb : {"models", "info", "classify", "eval", "bench", "convert", "compare", "quantize"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("  ") + verb));
     const Outcome page = run({verb, "--help"});
     EXPECT_EQ(page.code, 0);
@@ -80,6 +80,8 @@ TEST_F(cli_test, help_goes_to_stdout_and_every_verb_has_an_example) {
 }
 
 TEST_F(cli_test, wrong_usage_exits_with_2_and_says_what_is_wrong) {
+  const std::string converted = folder.path() / "float.safetensors";
+  ASSERT_EQ(run({"convert", kNetwork, converted}).code, 0);
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "Usage: linnet"},
       {{"fly"}, "no verb \"fly\""},
@@ -98,6 +100,8 @@ TEST_F(cli_test, wrong_usage_exits_with_2_and_says_what_is_wrong) {
       {{"classify", "--model", kNetwork, "--resize", "16", picture}, "--resize 16"},
       {{"classify", "--model", kNetwork, "--filter", "box", picture}, "neither bilinear nor bicubic"},
       {{"classify", "--model", kNetwork, "--precision", "int3", picture}, "none of float32"},
+      {{"classify", "--model", converted, "--precision", "int8", picture},
+       "linnet quantize --model " + converted + " --calibration FOLDER"},
       {{"classify", "--model", kNetwork, "--backend", "gpu", picture}, "there are cpu and reference"},
       {{"convert", kNetwork, folder.path() / "model.pb"}, "writes .safetensors and .onnx"},
       {{"eval", "--model", kNetwork}, "--data is required"},
@@ -117,7 +121,6 @@ TEST_F(cli_test, failures_exit_with_1_and_say_what_to_do) {
       {{"classify", "--model", kNetwork, folder.path()}, "is a directory"},
       {{"classify", "--model", kNetwork, write("text.jpg", "this is no picture")}, "text.jpg"},
       {{"classify", "--model", kNetwork, "--labels", write("three.txt", lines(3)), picture}, "3"},
-      {{"classify", "--model", kNetwork, "--precision", "int8", picture}, "runs float32 only"},
       {{"classify", "--model", "nothere.onnx", picture}, "there is no such file"},
       {{"classify", "--model", "mobilenet_v2_1.0_224", picture}, "linnet pull mobilenet_v2_1.0_224"},
       {{"classify", "--model", write("model.txt", "x"), picture}, "model.txt"},

@@ -3,17 +3,13 @@
 #pragma once
 
 #include "cpu/kernels/convolution/convolution_s8.h"
+#include "cpu/kernels/depthwise/depthwise_s8.h"
+#include "cpu/kernels/elementwise/elementwise_s8.h"
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/pad/pad_s8.h"
+#include "cpu/kernels/pool/pool_s8.h"
 
 namespace linnet::cpu {
-
-struct DepthwiseS8;
-struct AddS8;
-struct MultiplyS8;
-struct LookupS8;
-struct PoolS8;
-struct PadS8;
-struct QuantizeInputS8;
 
 struct KernelsS8 {
   const char* isa;             ///< "avx512_vnni"
@@ -21,11 +17,12 @@ struct KernelsS8 {
   Kernel<ConvolutionS8> pointwise;
   Kernel<ConvolutionS8> convolution;
   Kernel<ConvolutionS8> linear;
-  Kernel<DepthwiseS8> depthwise3_stride1;  ///< windows of 3 x 3
+  DepthwiseLayoutS8 depthwise_layout;  ///< how the weights of the next four are packed
+  Kernel<DepthwiseS8> depthwise3_stride1;  ///< windows of 3 x 3, quads
   Kernel<DepthwiseS8> depthwise3_stride2;
-  Kernel<DepthwiseS8> depthwise5_stride1;  ///< windows of 5 x 5
+  Kernel<DepthwiseS8> depthwise5_stride1;  ///< windows of 5 x 5, quads
   Kernel<DepthwiseS8> depthwise5_stride2;
-  Kernel<DepthwiseS8> depthwise_any;
+  Kernel<DepthwiseS8> depthwise_any;  ///< int16 weights: see depthwise_kernel_s8()
   Kernel<AddS8> add;
   Kernel<MultiplyS8> multiply;
   Kernel<LookupS8> lookup;

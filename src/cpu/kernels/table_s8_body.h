@@ -2,30 +2,36 @@
 #pragma once
 
 #include "cpu/kernels/convolution/convolution_s8_body.h"
+#include "cpu/kernels/depthwise/depthwise_s8_body.h"
+#include "cpu/kernels/depthwise/depthwise_s8_plain.h"
+#include "cpu/kernels/elementwise/elementwise_s8_body.h"
 #include "cpu/kernels/kernels_s8.h"
+#include "cpu/kernels/pool/pool_s8_body.h"
 
 namespace linnet::cpu {
 namespace {
 
-template <class D>
+template <class D, class Q>
 constexpr KernelsS8 table_s8(const char* isa) {
+  using V = typename Q::Int8;
   return {
       .isa = isa,
       .layout = D::kLayout,
       .pointwise = {convolution_s8<D>, isa, "pointwise_s8"},
       .convolution = {convolution_s8<D>, isa, "convolution_s8"},
       .linear = {convolution_s8<D>, isa, "linear_s8"},
-      .depthwise3_stride1 = {},
-      .depthwise3_stride2 = {},
-      .depthwise5_stride1 = {},
-      .depthwise5_stride2 = {},
-      .depthwise_any = {},
-      .add = {},
-      .multiply = {},
-      .lookup = {},
-      .pool = {},
-      .pad = {},
-      .quantize_input = {},
+      .depthwise_layout = Q::kLayout,
+      .depthwise3_stride1 = {depthwise_square_s8<Q, 3, 1>, isa, "depthwise3x3_stride1_s8"},
+      .depthwise3_stride2 = {depthwise_square_s8<Q, 3, 2>, isa, "depthwise3x3_stride2_s8"},
+      .depthwise5_stride1 = {depthwise_square_s8<Q, 5, 1>, isa, "depthwise5x5_stride1_s8"},
+      .depthwise5_stride2 = {depthwise_square_s8<Q, 5, 2>, isa, "depthwise5x5_stride2_s8"},
+      .depthwise_any = {depthwise_any_s8<VectorEndS8<V>>, isa, "depthwise_any_s8"},
+      .add = {add_s8<V>, isa, "add_s8"},
+      .multiply = {multiply_s8<V>, isa, "multiply_s8"},
+      .lookup = {lookup_s8<V>, isa, "lookup_s8"},
+      .pool = {pool_s8<Q>, isa, "pool_s8"},
+      .pad = {scalar::pad_s8, "scalar", "pad_s8"},
+      .quantize_input = {quantize_input_s8<V>, isa, "quantize_input_s8"},
   };
 }
 

@@ -24,6 +24,13 @@ std::size_t product(const std::vector<int>& dims) {
   return n;
 }
 
+/// The verifier sees to it that a vector lies on four bytes, not that its elements lie on their eight.
+std::int64_t element(const flatbuffers::Vector<std::int64_t>& vector, std::uint32_t i) {
+  std::int64_t value;
+  std::memcpy(&value, vector.Data() + i * sizeof value, sizeof value);
+  return value;
+}
+
 template <class T>
 TypedArray<T> owning(std::vector<int> dims, AlignedVector<T> values) {
   auto owner = std::make_shared<const AlignedVector<T>>(std::move(values));
@@ -242,17 +249,18 @@ Result<Scales> ModelFile::scales(int index) const {
   if (zeros && zeros->size() != 1 && zeros->size() != n)
     return fail("\"{}\" has {} scales but {} zero points; the file is damaged", tensor_name(index), n,
                 zeros->size());
-  const std::int64_t zero = zeros ? zeros->Get(0) : 0;
+  const std::int64_t first = zeros ? element(*zeros, 0) : 0;
   for (std::uint32_t i = 0; zeros && i < zeros->size(); ++i) {
-    if (zeros->Get(i) < lowest || zeros->Get(i) > highest)
+    const std::int64_t zero = element(*zeros, i);
+    if (zero < lowest || zero > highest)
       return fail("\"{}\" has the zero point {}, which {} cannot hold; the file is damaged",
-                  tensor_name(index), zeros->Get(i), type_name(t->type()));
-    if (zeros->Get(i) != zero)
+                  tensor_name(index), zero, type_name(t->type()));
+    if (zero != first)
       return fail("\"{}\" has zero points {} and {}; Linnet has one for all of a layer's weights",
-                  tensor_name(index), zero, zeros->Get(i));
+                  tensor_name(index), first, zero);
   }
   const bool shifted = t->type() == schema::TensorType::UINT8;
-  return Scales{std::span(q->scale()->data(), n), static_cast<int>(zero) - (shifted ? 128 : 0),
+  return Scales{std::span(q->scale()->data(), n), static_cast<int>(first) - (shifted ? 128 : 0),
                 q->quantized_dimension()};
 }
 

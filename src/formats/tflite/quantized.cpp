@@ -1,6 +1,6 @@
 // int8 and uint8 models, and the constants that layers of every precision have.
 //
-// TFLite computes y = clamp(z_y + round(s_x * s_w / s_y * sum((x - z_x) * (w - z_w)) + bias)), as Linnet
+// TFLite computes clamp(z_y + round(s_x * s_w / s_y * (sum((x - z_x) * (w - z_w)) + bias))), as Linnet
 // does, but for how it rounds. uint8 becomes int8 by taking 128 off values and zero points: differences stay.
 #include <algorithm>
 #include <cmath>
@@ -41,10 +41,12 @@ std::optional<Preprocessing> pixels_as_stored(const Quantization& input) {
   const bool centred = near(lowest, -1) && near(highest, 1);
   const bool positive = near(lowest, 0) && (near(highest, 1) || near(highest / 255, 1));
   if (!centred && !positive) return std::nullopt;
-  Preprocessing p = tensorflow_preprocessing();
-  // The central 87.5 % belong to TensorFlow's own MobileNets, which have [-1, 1]; Keras takes the whole
-  // picture.
-  if (!centred) p.central_fraction.reset();
+  // TensorFlow's own MobileNets have [-1, 1]; Keras' data generators scale the whole picture, by Pillow.
+  Preprocessing p;
+  if (centred)
+    p = tensorflow_preprocessing();
+  else
+    p.resize_to_input = true;
   p.mean.fill(static_cast<float>(zero / 255));
   p.deviation.fill(static_cast<float>(1 / (255 * scale)));
   return p;

@@ -190,6 +190,17 @@ TEST(tflite_int8, a_softmax_is_read_at_the_end_only) {
               HasSubstr("RELU \"y3\": \"y1\" is the result of a SOFTMAX"));
 }
 
+TEST(tflite_int8, a_softmax_of_floats_behind_the_dequantize_goes_the_same_way) {
+  Int8Model m;
+  schema::SoftmaxOptionsT softmax;
+  softmax.beta = 1;
+  const int y = m.q(m.op(Code::RELU, {m.image({1, 1, 1, 2})}, {1, 1, 1, 2}), 0.25f, 7);
+  const int real = m.op(Code::DEQUANTIZE, {y}, {1, 1, 1, 2});
+  const auto graph = read(m.bytes(m.op(Code::SOFTMAX, {real}, {1, 1, 1, 2}, softmax)));
+  ASSERT_TRUE(graph) << graph.error().message;
+  EXPECT_THAT(operators(*graph), ElementsAre("input", "activation"));
+}
+
 TEST(tflite_int8, the_input_tells_which_pixels_it_wants) {
   const auto preprocessing = [](float scale, int zero) {
     Int8Model m;
@@ -324,6 +335,13 @@ TEST(tflite_int8, scales_that_make_no_sense_are_refused) {
               }),
               HasSubstr("2 scales"));
   EXPECT_THAT(one([](auto&, auto&, auto& y) { y.scale[0] = 0; }), HasSubstr("its scale is 0"));
+}
+
+TEST(tflite_int8, zero_points_that_lie_on_four_bytes_are_read_all_the_same) {
+  // Found by the fuzzer: flatbuffers' verifier lets it pass, the undefined-behaviour sanitizer does not.
+  const auto graph =
+      read_tflite(linnet::testing::repository_data("corpus/tflite/misaligned_zero_point.tflite"));
+  EXPECT_TRUE(!graph || validate(*graph));
 }
 
 // ---- Real files ----

@@ -19,12 +19,13 @@ namespace linnet::cpu {
 
 /// How an ISA wants its weights.
 struct ConvolutionLayoutS8 {
-  int lanes;    ///< int32 accumulators in a vector
-  int vectors;  ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
-  int group;    ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
-  bool halves;  ///< the first halves of all lanes' groups lie before the second ones
-  int bytes;    ///< of a weight and of a gathered x: 1 or 2
-  int offset;   ///< what gathering adds to x: 128 where it must be unsigned, else 0
+  int lanes;     ///< int32 accumulators in a vector
+  int vectors;   ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
+  int group;     ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
+  bool halves;   ///< the first halves of all lanes' groups lie before the second ones
+  bool narrows;  ///< a last vector of at most lanes / 2 channels is multiplied at half the width
+  int bytes;     ///< of a weight and of a gathered x: 1 or 2
+  int offset;    ///< what gathering adds to x: 128 where it must be unsigned, else 0
 };
 
 /// The residual add behind a convolution.
@@ -71,29 +72,35 @@ inline constexpr int count_panels_s8(const ConvolutionLayoutS8& layout, int k) {
 struct PanelS8 {
   int first;    ///< vectors before it
   int vectors;  ///< its own
+  bool narrow;  ///< the last of them is multiplied at half the width, and the channels are in their own order
 };
 inline constexpr PanelS8 panel_s8(const ConvolutionLayoutS8& layout, int k, int panel) {
   const int first = panel * layout.vectors;
   const int left = count_vectors_s8(layout, k) - first;
-  return {first, left < layout.vectors ? left : layout.vectors};
+  const bool narrow =
+      layout.narrows && left <= layout.vectors && (left + first) * layout.lanes - k >= layout.lanes / 2;
+  return {first, left < layout.vectors ? left : layout.vectors, narrow};
 }
 /// `depth` = R * S * C padded to whole groups.
 inline constexpr int padded_depth_s8(const ConvolutionLayoutS8& layout, int depth) {
   return (depth + layout.group - 1) / layout.group * layout.group;
 }
 
-/// Pixels gathered at once: what stays in the L1 or L2 cache while the panels pass over it.
-inline constexpr int convolution_block_s8(const ConvolutionLayoutS8& layout, int depth) {
+/// Pixels gathered at once, at most `pixels`: what stays in the L1 or L2 cache while the panels pass over it.
+inline constexpr int convolution_block_s8(const ConvolutionLayoutS8& layout, int depth, int pixels) {
   constexpr int kBlockBytes = 24 * 1024;
   constexpr int kLeastPixels = 48;
   const int fitting = kBlockBytes / (padded_depth_s8(layout, depth) * layout.bytes);
-  return fitting < kLeastPixels ? kLeastPixels : fitting;
+  const int block = fitting < kLeastPixels ? kLeastPixels : fitting;
+  return pixels < block ? pixels : block;
 }
 /// Bytes behind the gathered block that a kernel may write: a vector's.
 inline constexpr int kConvolutionSlackS8 = 64;
-/// Bytes of scratch for `depth` = R * S * C: gathered pixels, the slack, and a sum a pixel.
-inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int depth) {
-  const auto block = static_cast<std::size_t>(convolution_block_s8(layout, depth));
+/// Bytes of scratch for `depth` = R * S * C and calls of up to `pixels` pixels: gathered pixels, the slack,
+/// and a sum a pixel.
+inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int depth,
+                                                    int pixels = 0x7fffffff) {
+  const auto block = static_cast<std::size_t>(convolution_block_s8(layout, depth, pixels));
   const auto row = static_cast<std::size_t>(padded_depth_s8(layout, depth) * layout.bytes);
   return (block * row + kConvolutionSlackS8 + 63) / 64 * 64 + (block * sizeof(std::int32_t) + 63) / 64 * 64;
 }

@@ -11,6 +11,10 @@
 namespace linnet::cpu {
 namespace {
 
+/// How a tile multiplies: as all do; with the careful form for weights of -128; with its last vector at half
+/// width.
+enum class TileForm { kPlain, kWide, kNarrow };
+
 struct TileS8 {
   const std::byte* x;    ///< gathered
   std::ptrdiff_t x_row;  ///< bytes a pixel
@@ -23,6 +27,9 @@ struct TileS8 {
   int channels;       ///< that are stored, at most those of the vectors
   bool clamps;        ///< the output's limits are not int8's own
   std::int32_t* raw;  ///< [rows, vectors, lanes]: accumulators go there and nothing to y; or nullptr
+  const std::byte*
+      ahead;  ///< weights of the next panel, of which every tile fetches some lines into the L2 cache
+  int ahead_lines;
 };
 
 /// Stores a tile's rows.
@@ -43,7 +50,7 @@ struct TileStoreS8 {
 };
 
 /// Multiply-adds of step kStep of an X for all rows.
-template <class D, int kStep, bool kWide, int kRows, int kVectors>
+template <class D, int kStep, TileForm kForm, int kRows, int kVectors>
 inline __attribute__((always_inline)) void multiply_step_s8(typename D::Int8::I32 (&acc)[kRows][kVectors],
                                                             const typename D::X (&x)[kRows],
                                                             const std::byte* w) {
@@ -54,10 +61,10 @@ inline __attribute__((always_inline)) void multiply_step_s8(typename D::Int8::I3
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j)
-      acc[i][j] = D::template multiply_add<kStep, kWide>(acc[i][j], x[i], b[j]);
+      acc[i][j] = D::template multiply_add<kStep, kForm == TileForm::kWide>(acc[i][j], x[i], b[j]);
 }
 
-template <class D, int kRows, int kVectors, bool kWide>
+template <class D, int kRows, int kVectors, TileForm kForm>
 inline __attribute__((always_inline)) void convolution_tile_s8(const TileS8& t,
                                                                const typename D::Int8::Output& to) {
   using V = typename D::Int8;
@@ -82,21 +89,37 @@ inline __attribute__((always_inline)) void convolution_tile_s8(const TileS8& t,
     if constexpr (D::kSteps == 1) {
       typename D::Weights b[kVectors];
 #pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) b[j] = D::load_weights(w + j * static_cast<int>(sizeof(b[0])));
+      for (int j = 0; j < kVectors; ++j) {
+        if constexpr (kForm == TileForm::kNarrow) {
+          if (j == kVectors - 1) {
+            b[j] = D::load_weights_narrow(w + j * static_cast<int>(sizeof(b[0])));
+            continue;
+          }
+        }
+        b[j] = D::load_weights(w + j * static_cast<int>(sizeof(b[0])));
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
         const typename D::X x = D::load_x(rows[i / 3] + (i % 3) * t.x_row);
 #pragma GCC unroll 4
-        for (int j = 0; j < kVectors; ++j) acc[i][j] = D::template multiply_add<0, kWide>(acc[i][j], x, b[j]);
+        for (int j = 0; j < kVectors; ++j) {
+          if constexpr (kForm == TileForm::kNarrow) {
+            if (j == kVectors - 1) {
+              acc[i][j] = D::multiply_add_narrow(acc[i][j], x, b[j]);
+              continue;
+            }
+          }
+          acc[i][j] = D::template multiply_add<0, kForm == TileForm::kWide>(acc[i][j], x, b[j]);
+        }
       }
     } else {
       typename D::X x[kRows];
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) x[i] = D::load_x(rows[i / 3] + (i % 3) * t.x_row);
-      multiply_step_s8<D, 0, kWide>(acc, x, w);
-      multiply_step_s8<D, 1, kWide>(acc, x, w + kStepBytes);
-      multiply_step_s8<D, 2, kWide>(acc, x, w + 2 * kStepBytes);
-      multiply_step_s8<D, 3, kWide>(acc, x, w + 3 * kStepBytes);
+      multiply_step_s8<D, 0, kForm>(acc, x, w);
+      multiply_step_s8<D, 1, kForm>(acc, x, w + kStepBytes);
+      multiply_step_s8<D, 2, kForm>(acc, x, w + 2 * kStepBytes);
+      multiply_step_s8<D, 3, kForm>(acc, x, w + 3 * kStepBytes);
     }
     w += D::kSteps * kStepBytes;
 #pragma GCC unroll 8
@@ -107,7 +130,7 @@ inline __attribute__((always_inline)) void convolution_tile_s8(const TileS8& t,
       typename D::X x[kRows];
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) x[i] = D::load_last_x(rows[i / 3] + (i % 3) * t.x_row);
-      multiply_step_s8<D, 0, kWide>(acc, x, w);
+      multiply_step_s8<D, 0, kForm>(acc, x, w);
       w += kStepBytes;
 #pragma GCC unroll 8
       for (int i = 0; i < kPointers; ++i) rows[i] += kGroupBytes;
@@ -136,7 +159,8 @@ inline __attribute__((always_inline)) void convolution_tile_s8(const TileS8& t,
       const int row = i + n / kVectors, j = n % kVectors;
       v[n] = n >= kTogether * kVectors || row >= kRows ? v[n - 1] : V::scale(acc[row][j], scale[j], to);
     }
-    typename V::S8 bytes = V::template compact<kVectors>(V::pack(v[0], v[1], v[2], v[3]));
+    typename V::S8 bytes = V::pack(v[0], v[1], v[2], v[3]);
+    bytes = kForm == TileForm::kNarrow ? V::in_order(bytes) : V::template compact<kVectors>(bytes);
     if (t.clamps) bytes = V::clamp(bytes, to);
     store.row(y, V::template part<kVectors, 0>(bytes), i + 1 == kRows);
     if constexpr (kTogether > 1) {
@@ -151,10 +175,12 @@ inline __attribute__((always_inline)) void convolution_tile_s8(const TileS8& t,
 }
 
 /// `tiles` tiles of kRows pixels each, one behind the other.
-template <class D, int kRows, int kVectors, bool kWide>
+template <class D, int kRows, int kVectors, TileForm kForm>
 void convolution_tiles_s8(TileS8 t, int tiles, const typename D::Int8::Output& to) {
   for (; tiles > 0; --tiles) {
-    convolution_tile_s8<D, kRows, kVectors, kWide>(t, to);
+    for (int i = 0; i < t.ahead_lines; ++i) __builtin_prefetch(t.ahead + 64 * i, 0, 2);
+    t.ahead += 64 * t.ahead_lines;
+    convolution_tile_s8<D, kRows, kVectors, kForm>(t, to);
     t.x += kRows * t.x_row;
     t.y += kRows * t.y_pixel;
   }
@@ -176,8 +202,8 @@ class TileEndS8 {
 
   /// Accumulators to bytes, [rows][4 * lanes] of them. sums: of the gathered x a pixel. `lane` is the panel's
   /// first.
-  __attribute__((noinline)) void requantize(const std::int32_t* raw, int rows, int vectors, int lane,
-                                            const std::int32_t* sums, std::int8_t* bytes) const {
+  __attribute__((noinline)) void requantize(const std::int32_t* raw, int rows, int vectors, bool narrow,
+                                            int lane, const std::int32_t* sums, std::int8_t* bytes) const {
     for (int i = 0; i < rows; ++i) {
       typename V::I32 v[4];
       for (int j = 0; j < 4; ++j) {
@@ -189,7 +215,7 @@ class TileEndS8 {
                     : V::scale(acc, V::load(a_.scale + at), to_);
       }
       typename V::S8 packed = V::pack(v[0], v[1], v[2], v[3]);
-      switch (vectors) {
+      switch (narrow ? 1 : vectors) {  // compact<1>() is in_order()
         case 1: packed = V::template compact<1>(packed); break;
         case 2: packed = V::template compact<2>(packed); break;
         case 3: packed = V::template compact<3>(packed); break;
@@ -234,16 +260,16 @@ class TileEndS8 {
 };
 
 /// Runs the tiles function of exactly `rows` rows.
-template <class D, int kVectors, bool kWide, int kRows = D::max_rows(kVectors)>
+template <class D, int kVectors, TileForm kForm, int kRows = D::max_rows(kVectors)>
 void run_tiles_s8(int rows, const TileS8& t, int tiles, const typename D::Int8::Output& to) {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return run_tiles_s8<D, kVectors, kWide, kRows - 1>(rows, t, tiles, to);
+    if (rows < kRows) return run_tiles_s8<D, kVectors, kForm, kRows - 1>(rows, t, tiles, to);
   }
-  convolution_tiles_s8<D, kRows, kVectors, kWide>(t, tiles, to);
+  convolution_tiles_s8<D, kRows, kVectors, kForm>(t, tiles, to);
 }
 
 /// One panel for the pixels [begin, end) that were gathered: tiles as even as they can be.
-template <class D, int kVectors, bool kWide>
+template <class D, int kVectors, TileForm kForm>
 void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, TileS8 t, int lane, int begin,
                           int end, const std::int32_t* sums) {
   using V = typename D::Int8;
@@ -254,14 +280,21 @@ void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, 
   const int rows = pixels / tiles;
   const int longer = pixels % tiles;  // tiles that have a row more
   const bool is_raw = a.m || sums;
+  // A panel's first tile would wait for the L3 cache. In long panels the hardware looks ahead well enough,
+  // and a single tile has no time to spare.
+  constexpr int kLongPanel = 24 * 1024;
+  const int panel_bytes = static_cast<int>(t.x_row) * kVectors * V::kLanes;
+  t.ahead = t.weight + panel_bytes;
+  t.ahead_lines = tiles > 1 && panel_bytes <= kLongPanel ? panel_bytes / 64 / tiles + 1 : 0;
   t.y += std::ptrdiff_t{begin} * a.k;
   if (!is_raw && !a.residual.x && !a.table) {
     if (longer > 0) {
-      run_tiles_s8<D, kVectors, kWide>(rows + 1, t, longer, tile_end.to());
+      run_tiles_s8<D, kVectors, kForm>(rows + 1, t, longer, tile_end.to());
+      t.ahead += longer * t.ahead_lines * 64;
       t.x += longer * (rows + 1) * t.x_row;
       t.y += longer * (rows + 1) * t.y_pixel;
     }
-    return run_tiles_s8<D, kVectors, kWide>(rows, t, tiles - longer, tile_end.to());
+    return run_tiles_s8<D, kVectors, kForm>(rows, t, tiles - longer, tile_end.to());
   }
 
   // Some tiles go to the buffer before the first is finished: its stores have then left for the cache, and
@@ -282,12 +315,13 @@ void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, 
     const int together = is_raw ? 1 : same < kTogether ? same : kTogether;
     const int tile_rows = rows + (tile < longer ? 1 : 0);
     const int count = together * tile_rows;
-    run_tiles_s8<D, kVectors, kWide>(tile_rows, t, together, tile_end.to());
-    if (is_raw) tile_end.requantize(raw, count, kVectors, lane, sums, bytes);
+    run_tiles_s8<D, kVectors, kForm>(tile_rows, t, together, tile_end.to());
+    if (is_raw) tile_end.requantize(raw, count, kVectors, kForm == TileForm::kNarrow, lane, sums, bytes);
     if (single)
       tile_end.finish_contiguous(bytes, offset, count * channels);
     else
       tile_end.finish(bytes, count, offset, channels);
+    t.ahead += together * t.ahead_lines * 64;
     t.x += count * t.x_row;
     offset += std::ptrdiff_t{count} * a.k;
     if (sums) sums += count;
@@ -329,12 +363,23 @@ void gather_s8(const ConvolutionS8& a, int begin, int end, std::ptrdiff_t row, s
   }
 }
 
-template <class D, bool kWide>
+template <class D, TileForm kForm>
+void run_panel_s8(int vectors, const ConvolutionS8& a, const TileEndS8<D>& tile_end, const TileS8& t,
+                  int lane, int begin, int end, const std::int32_t* sums) {
+  switch (vectors) {
+    case 1: return convolution_panel_s8<D, 1, kForm>(a, tile_end, t, lane, begin, end, sums);
+    case 2: return convolution_panel_s8<D, 2, kForm>(a, tile_end, t, lane, begin, end, sums);
+    case 3: return convolution_panel_s8<D, 3, kForm>(a, tile_end, t, lane, begin, end, sums);
+    default: return convolution_panel_s8<D, 4, kForm>(a, tile_end, t, lane, begin, end, sums);
+  }
+}
+
+template <class D, TileForm kForm>
 void convolution_panels_s8(const ConvolutionS8& a) {
   using V = typename D::Int8;
   const int depth = padded_depth_s8(D::kLayout, a.runs * a.run);
   const std::ptrdiff_t row = std::ptrdiff_t{depth} * D::kLayout.bytes;
-  const int block = convolution_block_s8(D::kLayout, a.runs * a.run);
+  const int block = convolution_block_s8(D::kLayout, a.runs * a.run, a.pixels);
   std::int32_t* const sums =
       a.zero_w
           ? reinterpret_cast<std::int32_t*>(a.scratch + (block * row + kConvolutionSlackS8 + 63) / 64 * 64)
@@ -357,12 +402,13 @@ void convolution_panels_s8(const ConvolutionS8& a) {
       t.y_pixel = a.k;
       t.clamps = a.to.lo > LINNET_INT8_MIN || a.to.hi < LINNET_INT8_MAX;
       t.channels = a.k - lane < panel.vectors * V::kLanes ? a.k - lane : panel.vectors * V::kLanes;
-      switch (panel.vectors) {
-        case 1: convolution_panel_s8<D, 1, kWide>(a, tile_end, t, lane, begin, end, sums); break;
-        case 2: convolution_panel_s8<D, 2, kWide>(a, tile_end, t, lane, begin, end, sums); break;
-        case 3: convolution_panel_s8<D, 3, kWide>(a, tile_end, t, lane, begin, end, sums); break;
-        default: convolution_panel_s8<D, 4, kWide>(a, tile_end, t, lane, begin, end, sums); break;
+      if constexpr (D::kLayout.narrows) {
+        if (panel.narrow) {
+          run_panel_s8<D, TileForm::kNarrow>(panel.vectors, a, tile_end, t, lane, begin, end, sums);
+          continue;
+        }
       }
+      run_panel_s8<D, kForm>(panel.vectors, a, tile_end, t, lane, begin, end, sums);
     }
   }
 }
@@ -370,9 +416,9 @@ void convolution_panels_s8(const ConvolutionS8& a) {
 template <class D>
 void convolution_s8(const ConvolutionS8& a) {
   if constexpr (D::kWideDiffers) {
-    if (a.wide) return convolution_panels_s8<D, true>(a);
+    if (a.wide) return convolution_panels_s8<D, TileForm::kWide>(a);
   }
-  convolution_panels_s8<D, false>(a);
+  convolution_panels_s8<D, TileForm::kPlain>(a);
 }
 
 }  // namespace

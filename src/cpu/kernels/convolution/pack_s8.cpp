@@ -7,9 +7,9 @@ namespace linnet::cpu {
 namespace {
 
 /// The channel, counted from the panel's first, that lane `lane` of vector `vector` holds.
-int channel_of(int lanes, int vectors, int vector, int lane) {
-  if (lanes < 4) return vector * lanes + lane;
-  return 4 * vectors * (lane / 4) + 4 * vector + lane % 4;
+int channel_of(int lanes, const PanelS8& panel, int vector, int lane) {
+  if (lanes < 4 || panel.narrow) return vector * lanes + lane;
+  return 4 * panel.vectors * (lane / 4) + 4 * vector + lane % 4;
 }
 
 /// The bias with all that is the same for every x: see numerics/int8.h for the two foldings. Sums wrap, as
@@ -34,9 +34,7 @@ PackedConvolutionS8 pack_convolution_s8(const ConvolutionLayoutS8& layout, const
   PackedConvolutionS8 packed;
   packed.weight.resize(lanes * static_cast<std::size_t>(depth * layout.bytes));
   packed.bias.resize(lanes);
-  // Plain C++ has no fused multiply-add in registers: the 64-bit form is the fast one there.
-  const bool in_float = from.exact_in_float && layout.lanes > 1;
-  if (in_float) {
+  if (from.exact_in_float) {
     packed.scale.resize(lanes);
   } else {
     packed.m.resize(lanes);
@@ -49,11 +47,11 @@ PackedConvolutionS8 pack_convolution_s8(const ConvolutionLayoutS8& layout, const
     std::byte* const weight = packed.weight.data() + at * static_cast<std::size_t>(depth * layout.bytes);
     for (int v = 0; v < panel.vectors; ++v)
       for (int lane = 0; lane < layout.lanes; ++lane, ++at) {
-        const int channel = panel.first * layout.lanes + channel_of(layout.lanes, panel.vectors, v, lane);
+        const int channel = panel.first * layout.lanes + channel_of(layout.lanes, panel, v, lane);
         if (channel >= from.k) continue;
         const auto c = static_cast<std::size_t>(channel);
         packed.bias[at] = folded_bias(from, layout.offset, c);
-        if (in_float) {
+        if (from.exact_in_float) {
           packed.scale[at] = std::ldexp(static_cast<float>(from.by[c].m), -from.by[c].t);
         } else {
           packed.m[at] = from.by[c].m;

@@ -1,4 +1,5 @@
 #include "cpu/kernels/isa/dot_avx2.h"
+#include "cpu/kernels/isa/quads_avx2.h"
 #include "cpu/kernels/isa/vector_avx2.h"
 #include "cpu/kernels/table_body.h"
 #include "cpu/kernels/table_s8_body.h"
@@ -11,7 +12,7 @@ const Kernels& kernels() {
 }
 
 const KernelsS8& kernels_s8() {
-  static constexpr KernelsS8 kKernels = table_s8<Dot>("avx2");
+  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>("avx2");
   return kKernels;
 }
 

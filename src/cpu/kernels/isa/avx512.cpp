@@ -1,4 +1,5 @@
 #include "cpu/kernels/isa/dot_avx512.h"
+#include "cpu/kernels/isa/quads_avx512.h"
 #include "cpu/kernels/isa/vector_avx512.h"
 #include "cpu/kernels/table_body.h"
 #include "cpu/kernels/table_s8_body.h"
@@ -11,7 +12,7 @@ const Kernels& kernels() {
 }
 
 const KernelsS8& kernels_s8() {
-  static constexpr KernelsS8 kKernels = table_s8<Dot>("avx512");
+  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>("avx512");
   return kKernels;
 }
 

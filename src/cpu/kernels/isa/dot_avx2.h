@@ -14,7 +14,7 @@ struct Dot {
   using Weights = __m256i;
   using X = __m256i;
   static constexpr ConvolutionLayoutS8 kLayout = {
-      .lanes = 8, .vectors = 4, .group = 2, .halves = false, .bytes = 2, .offset = 0};
+      .lanes = 8, .vectors = 4, .group = 2, .halves = false, .narrows = false, .bytes = 2, .offset = 0};
   static constexpr int kSteps = 1;             ///< groups in an X
   static constexpr bool kWideDiffers = false;  ///< weights of -128 need a form of their own
   static constexpr int max_rows(int vectors) {

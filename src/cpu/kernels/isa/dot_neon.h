@@ -28,7 +28,7 @@ struct Dot {
   using Weights = int8x16_t;
   using X = int8x16_t;
   static constexpr ConvolutionLayoutS8 kLayout = {
-      .lanes = 4, .vectors = 4, .group = 4, .halves = true, .bytes = 1, .offset = 0};
+      .lanes = 4, .vectors = 4, .group = 4, .halves = true, .narrows = false, .bytes = 1, .offset = 0};
   static constexpr int kSteps = 1;            ///< groups in an X
   static constexpr bool kWideDiffers = true;  ///< weights of -128 need a form of their own
   static constexpr int max_rows(int vectors) { return vectors == 4 ? 4 : vectors == 3 ? 5 : 8; }

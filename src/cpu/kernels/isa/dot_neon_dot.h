@@ -15,7 +15,7 @@ struct Dot {
   using Weights = int8x16_t;
   using X = int8x16_t;
   static constexpr ConvolutionLayoutS8 kLayout = {
-      .lanes = 4, .vectors = 4, .group = 4, .halves = false, .bytes = 1, .offset = 0};
+      .lanes = 4, .vectors = 4, .group = 4, .halves = false, .narrows = false, .bytes = 1, .offset = 0};
   static constexpr int kSteps = 4;             ///< groups in an X
   static constexpr bool kWideDiffers = false;  ///< weights of -128 need a form of their own
   static constexpr int max_rows(int vectors) { return vectors == 4 ? 5 : vectors == 3 ? 6 : 8; }

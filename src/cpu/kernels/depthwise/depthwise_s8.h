@@ -1,0 +1,108 @@
+// Depthwise int8 convolution: every channel with its own R x S kernel.
+//
+// acc = sum((x - zero_x) * (w - zero_w)) + bias over the taps inside the image; y = requantize(acc); last where
+// there is a table y = lookup(table, y): numerics/int8.h, step by step.
+//
+// Windows of 3 x 3 and 5 x 5 run on quads: four bytes of one channel, from four rows of one column, which an
+// instruction multiplies by four weights and adds to one accumulator. A quad of rows serves as many output
+// rows as reach it, each with its weights moved by a row, and is made once for all columns that reach it.
+// Everything else (other windows, weights that have a zero point or are -128, plain C++) takes int16 weights.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "numerics/int8.h"
+
+namespace linnet::cpu {
+
+/// How an ISA multiplies quads.
+enum class QuadForm {
+  kNone,    ///< it does not: all weights are int16
+  kBytes,   ///< x and w as they are, or x + 128: vpdpbusd, sdot
+  kHalves,  ///< rows 0 and 1 of all lanes before rows 2 and 3: smull, smlal
+  kPairs,   ///< vpmaddwd; see weight_pairs_s8()
+};
+
+/// How an ISA wants its weights.
+struct DepthwiseLayoutS8 {
+  QuadForm form;
+  int lanes;         ///< int32 accumulators in a vector; a block of channels is four vectors
+  int narrow_lanes;  ///< the same in the last block, where half of it is enough
+  int offset_even;   ///< what is added to rows 0 and 2 of a quad, so that they are unsigned: 128 or 0
+  int offset_odd;    ///< to rows 1 and 3
+};
+
+/// Computes output rows [row_begin, row_end). Padding may be anything, on any side. x is read within its rows,
+/// nothing else is written than y.
+struct DepthwiseS8 {
+  const std::int8_t* x;  ///< [ring, w, c]: row i of the image at x + (i % ring) * w * c
+  int ring;              ///< h where the whole image is there, less where only the rows that are needed are
+  int h;
+  int w;
+  int c;
+  int zero_x;
+  const std::byte* weight;  ///< of PackedDepthwiseS8, as are the next four
+  const std::int32_t* bias;
+  const float* scale;
+  const std::int32_t* m;  ///< nullptr where every channel is exact in float
+  const std::int32_t* t;
+  int kernel_h;
+  int kernel_w;
+  int stride_h;
+  int stride_w;
+  int pad_top;  ///< rows of padding above; those below follow from the number of output rows
+  int pad_left;
+  std::int8_t* y;  ///< [row_end - row_begin, wo, c]
+  int wo;
+  int row_begin;
+  int row_end;
+  linnet_output to;
+  const std::int8_t* table;  ///< 256 bytes, or nullptr
+};
+
+/// A block of neighbouring channels, 4 * lanes of them or what there is.
+struct DepthwiseBlockS8 {
+  int first;
+  int lanes;
+};
+/// Blocks are whole but for the last, which begins early enough to be whole where there are channels enough.
+inline constexpr DepthwiseBlockS8 depthwise_block_s8(const DepthwiseLayoutS8& layout, int c, int block) {
+  const int first = block * 4 * layout.lanes;
+  const int lanes = c - first > 4 * layout.narrow_lanes ? layout.lanes : layout.narrow_lanes;
+  return {first + 4 * lanes <= c || c < 4 * lanes ? first : c - 4 * lanes, lanes};
+}
+inline constexpr int count_depthwise_blocks_s8(const DepthwiseLayoutS8& layout, int c) {
+  return (c + 4 * layout.lanes - 1) / (4 * layout.lanes);
+}
+/// Channels from the block's first one to the one that this lane holds: Int8::pack() puts them in order.
+inline constexpr int depthwise_channel_s8(int vector, int lane) {
+  return 16 * (lane / 4) + 4 * vector + lane % 4;
+}
+
+/// Output rows that share quads.
+inline constexpr int rows_of_quads_s8(int kernel, int stride) { return kernel == 3 && stride == 2 ? 1 : 2; }
+/// Quads that those rows reach in one column.
+inline constexpr int quads_of_window_s8(int kernel, int stride) {
+  return ((rows_of_quads_s8(kernel, stride) - 1) * stride + kernel + 3) / 4;
+}
+/// Whether a window of kernel_h x kernel_w has a kernel of its own.
+inline constexpr bool is_depthwise_square_s8(int kernel_h, int kernel_w, int stride_h, int stride_w) {
+  return kernel_h == kernel_w && (kernel_h == 3 || kernel_h == 5) && stride_h == stride_w &&
+         (stride_h == 1 || stride_h == 2);
+}
+
+/// The weights of a quad for vpmaddwd. x is seen as two int16: v = 256 * x1 + (x0 + 128) and its upper byte x1.
+/// (x0 + 128) * w0 + x1 * w1 = v * w0 + x1 * (w1 - 256 * w0), and with |w| <= 127 both factors fit int16.
+struct WeightPairS8 {
+  std::int16_t whole;
+  std::int16_t upper;
+};
+inline constexpr WeightPairS8 weight_pair_s8(int w0, int w1) {
+  return {static_cast<std::int16_t>(w0), static_cast<std::int16_t>(w1 - 256 * w0)};
+}
+
+/// Channels in a block of int16 weights; they are padded to whole ones.
+inline constexpr int kDepthwisePlainBlockS8 = 64;
+
+}  // namespace linnet::cpu

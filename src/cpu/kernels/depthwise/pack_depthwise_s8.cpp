@@ -1,0 +1,148 @@
+#include "cpu/kernels/depthwise/pack_depthwise_s8.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace linnet::cpu {
+namespace {
+
+/// One layer's packing: from a channel to where its values go.
+class Packer {
+ public:
+  Packer(const DepthwiseLayoutS8& layout, const DepthwiseWeightsS8& from) : layout_(layout), from_(from) {}
+
+  PackedDepthwiseS8 quads() {
+    rows_ = rows_of_quads_s8(from_.kernel_w, from_.stride_w);
+    quads_ = quads_of_window_s8(from_.kernel_w, from_.stride_w);
+    packed_.in_quads = true;
+    const int blocks = count_depthwise_blocks_s8(layout_, from_.c);
+    std::size_t lanes = 0;
+    for (int b = 0; b < blocks; ++b)
+      lanes += static_cast<std::size_t>(4 * depthwise_block_s8(layout_, from_.c, b).lanes);
+    const std::size_t quad_bytes = layout_.form == QuadForm::kPairs ? 8 : 4;
+    packed_.weight.resize(lanes * quad_bytes * static_cast<std::size_t>(rows_ * quads_ * from_.kernel_w));
+    packed_.bias.resize(lanes * static_cast<std::size_t>(rows_));
+    resize_scales(lanes, layout_.lanes > 1);
+    std::size_t at = 0;  // the lane, over all blocks
+    for (int b = 0; b < blocks; ++b) {
+      const DepthwiseBlockS8 block = depthwise_block_s8(layout_, from_.c, b);
+      for (int v = 0; v < 4; ++v)
+        for (int lane = 0; lane < block.lanes; ++lane) {
+          const int channel = block.first + depthwise_channel_s8(v, lane);
+          if (channel >= from_.c) continue;
+          set_scale(at + static_cast<std::size_t>(v * block.lanes + lane), channel);
+          for (int row = 0; row < rows_; ++row) pack_row(block, at, row, v, lane, channel, quad_bytes);
+        }
+      at += static_cast<std::size_t>(4 * block.lanes);
+    }
+    return std::move(packed_);
+  }
+
+  PackedDepthwiseS8 plain() {
+    const int padded =
+        (from_.c + kDepthwisePlainBlockS8 - 1) / kDepthwisePlainBlockS8 * kDepthwisePlainBlockS8;
+    const auto lanes = static_cast<std::size_t>(padded);
+    const int taps = from_.kernel_h * from_.kernel_w;
+    packed_.weight.resize(lanes * 2 * static_cast<std::size_t>(taps));
+    packed_.bias.resize(lanes);
+    resize_scales(lanes, layout_.lanes > 1);
+    for (int channel = 0; channel < from_.c; ++channel) {
+      const auto at = static_cast<std::size_t>(channel);
+      packed_.bias[at] = from_.bias ? from_.bias[channel] : 0;
+      set_scale(at, channel);
+      for (int tap = 0; tap < taps; ++tap) {
+        const auto w = static_cast<std::int16_t>(from_.weight[tap * from_.c + channel] - from_.zero_w);
+        std::memcpy(packed_.weight.data() + 2 * (static_cast<std::size_t>(tap) * lanes + at), &w, sizeof w);
+      }
+    }
+    return std::move(packed_);
+  }
+
+ private:
+  /// Plain C++ has no fused multiply-add in registers: the 64-bit form is the fast one there.
+  void resize_scales(std::size_t lanes, bool has_float) {
+    if (from_.exact_in_float && has_float) return packed_.scale.resize(lanes);
+    packed_.m.resize(lanes);
+    packed_.t.resize(lanes, LINNET_T_MIN);
+  }
+  void set_scale(std::size_t at, int channel) {
+    const linnet_multiplier by = from_.by[channel];
+    if (packed_.m.empty()) {
+      packed_.scale[at] = std::ldexp(static_cast<float>(by.m), -by.t);
+    } else {
+      packed_.m[at] = by.m;
+      packed_.t[at] = by.t;
+    }
+  }
+
+  /// Weights and bias of one channel for output row `row` of those that share the quads.
+  void pack_row(const DepthwiseBlockS8& block, std::size_t at, int row, int v, int lane, int channel,
+                std::size_t quad_bytes) {
+    const int kernel = from_.kernel_w;
+    std::byte* const weight =
+        packed_.weight.data() + at * quad_bytes * static_cast<std::size_t>(rows_ * quads_ * kernel);
+    // Sums wrap, as the accumulators do; the result does not, or the layer's bound is wrong.
+    auto bias = static_cast<std::uint32_t>(from_.bias ? from_.bias[channel] : 0);
+    for (int q = 0; q < quads_; ++q)
+      for (int s = 0; s < kernel; ++s) {
+        std::int8_t w[4];
+        for (int i = 0; i < 4; ++i) {
+          const int r = 4 * q + i - row * from_.stride_w;
+          w[i] = r < 0 || r >= kernel ? std::int8_t{0} : from_.weight[(r * kernel + s) * from_.c + channel];
+          const int zero = from_.zero_x + (i % 2 ? layout_.offset_odd : layout_.offset_even);
+          bias -= static_cast<std::uint32_t>(zero * w[i]);
+        }
+        const int vector = ((row * quads_ + q) * kernel + s) * 4 + v;
+        put(w, weight + static_cast<std::size_t>(vector * block.lanes) * quad_bytes, lane, block.lanes);
+      }
+    packed_.bias[at * static_cast<std::size_t>(rows_) +
+                 static_cast<std::size_t>((row * 4 + v) * block.lanes + lane)] =
+        static_cast<std::int32_t>(bias);
+  }
+
+  /// The four weights of a lane to their vector.
+  void put(const std::int8_t (&w)[4], std::byte* vector, int lane, int lanes) const {
+    switch (layout_.form) {
+      case QuadForm::kNone: break;
+      case QuadForm::kBytes: std::memcpy(vector + 4 * lane, w, 4); break;
+      case QuadForm::kHalves:
+        std::memcpy(vector + 2 * lane, w, 2);
+        std::memcpy(vector + 2 * lanes + 2 * lane, w + 2, 2);
+        break;
+      case QuadForm::kPairs: {
+        const WeightPairS8 first = weight_pair_s8(w[0], w[1]), second = weight_pair_s8(w[2], w[3]);
+        const std::int16_t whole[2] = {first.whole, second.whole}, upper[2] = {first.upper, second.upper};
+        std::memcpy(vector + 4 * lane, whole, 4);
+        std::memcpy(vector + 4 * lanes + 4 * lane, upper, 4);
+        break;
+      }
+    }
+  }
+
+  const DepthwiseLayoutS8& layout_;
+  const DepthwiseWeightsS8& from_;
+  PackedDepthwiseS8 packed_;
+  int rows_ = 1;
+  int quads_ = 1;
+};
+
+}  // namespace
+
+PackedDepthwiseS8 pack_depthwise_s8(const DepthwiseLayoutS8& layout, const DepthwiseWeightsS8& from) {
+  const std::int8_t* const end = from.weight + from.kernel_h * from.kernel_w * from.c;
+  const bool in_quads = layout.form != QuadForm::kNone && from.zero_w == 0 &&
+                        is_depthwise_square_s8(from.kernel_h, from.kernel_w, from.stride_h, from.stride_w) &&
+                        std::find(from.weight, end, LINNET_INT8_MIN) == end;
+  Packer packer(layout, from);
+  return in_quads ? packer.quads() : packer.plain();
+}
+
+const Kernel<DepthwiseS8>& depthwise_kernel_s8(const KernelsS8& kernels, const DepthwiseWeightsS8& from,
+                                               const PackedDepthwiseS8& packed) {
+  if (!packed.in_quads) return kernels.depthwise_any;
+  if (from.kernel_w == 3) return from.stride_w == 1 ? kernels.depthwise3_stride1 : kernels.depthwise3_stride2;
+  return from.stride_w == 1 ? kernels.depthwise5_stride1 : kernels.depthwise5_stride2;
+}
+
+}  // namespace linnet::cpu

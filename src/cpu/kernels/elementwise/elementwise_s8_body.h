@@ -1,0 +1,84 @@
+// The bodies of add_s8, multiply_s8, lookup_s8 and quantize_input_s8, over any ISA's Int8. Internal linkage: see
+// finish_body.h.
+#pragma once
+
+#include "cpu/kernels/elementwise/elementwise_s8.h"
+#include "cpu/kernels/elementwise/requantize_s8_body.h"
+
+namespace linnet::cpu {
+namespace {
+
+template <class V>
+void add_s8(const AddS8& a) {
+  constexpr int kBlock = 4 * V::kLanes;
+  const typename V::Sum sum(a.zero_a, a.zero_b, a.by, a.to);
+  std::ptrdiff_t i = 0;
+  for (; i + kBlock <= a.n; i += kBlock) V::store(a.y + i, V::add(V::load(a.a + i), V::load(a.b + i), sum));
+  if (i == a.n) return;
+  const int rest = static_cast<int>(a.n - i);
+  V::store_partial(a.y + i, V::add(V::load_partial(a.a + i, rest), V::load_partial(a.b + i, rest), sum), rest);
+}
+
+template <class V>
+void multiply_s8(const MultiplyS8& a) {
+  constexpr int kBlock = 4 * V::kLanes;
+  const RequantizeS8<V> requantize(255 * 255, a.by, a.to);
+  const typename V::I32 zero_x = V::set(a.zero_x), zero_gate = V::set(a.zero_gate);
+  for (int channel = 0; channel < a.c; channel += kBlock) {
+    const int n = a.c - channel < kBlock ? a.c - channel : kBlock;
+    typename V::I32 gate[4];
+    V::widen(V::load_partial(a.gate + channel, n), gate);
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) gate[v] = V::sub(gate[v], zero_gate);
+    const std::int8_t* x = a.x + channel;
+    std::int8_t* y = a.y + channel;
+    for (std::ptrdiff_t p = 0; p < a.pixels; ++p, x += a.c, y += a.c) {
+      typename V::I32 acc[4];
+      V::widen(n == kBlock ? V::load(x) : V::load_partial(x, n), acc);
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; ++v) acc[v] = V::product(V::sub(acc[v], zero_x), gate[v]);
+      const typename V::S8 bytes = requantize(acc);
+      if (n == kBlock)
+        V::store(y, bytes);
+      else
+        V::store_partial(y, bytes, n);
+    }
+  }
+}
+
+template <class V>
+void lookup_s8(const LookupS8& a) {
+  constexpr int kBlock = 4 * V::kLanes;
+  std::ptrdiff_t i = 0;
+  for (; i + kBlock <= a.n; i += kBlock) V::store(a.y + i, V::lookup(a.table, V::load(a.x + i)));
+  if (i == a.n) return;
+  const int rest = static_cast<int>(a.n - i);
+  V::store_partial(a.y + i, V::lookup(a.table, V::load_partial(a.x + i, rest)), rest);
+}
+
+/// A block of 4 * lanes values.
+template <class V>
+inline __attribute__((always_inline)) typename V::S8 quantize_block_s8(const float* x, typename V::F32 factor,
+                                                                       typename V::I32 zero) {
+  typename V::I32 v[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) v[i] = V::add(V::nearest(V::load(x + i * V::kLanes), factor), zero);
+  return V::in_order(V::pack(v[0], v[1], v[2], v[3]));
+}
+
+template <class V>
+void quantize_input_s8(const QuantizeInputS8& a) {
+  constexpr int kBlock = 4 * V::kLanes;
+  const typename V::F32 factor = V::set(a.inverse_scale);
+  const typename V::I32 zero = V::set(a.zero_point);
+  std::ptrdiff_t i = 0;
+  for (; i + kBlock <= a.n; i += kBlock) V::store(a.y + i, quantize_block_s8<V>(a.x + i, factor, zero));
+  if (i == a.n) return;
+  const int rest = static_cast<int>(a.n - i);
+  float last[kBlock] = {};
+  for (int j = 0; j < rest; ++j) last[j] = a.x[i + j];
+  V::store_partial(a.y + i, quantize_block_s8<V>(last, factor, zero), rest);
+}
+
+}  // namespace
+}  // namespace linnet::cpu

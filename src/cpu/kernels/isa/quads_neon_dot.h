@@ -1,0 +1,48 @@
+// Quads by sdot: AArch64 with dot products.
+#pragma once
+
+#include <arm_neon.h>
+
+#include "cpu/kernels/depthwise/depthwise_s8.h"
+#include "numerics/int8_neon.h"
+
+namespace linnet::cpu::neon_dot {
+namespace {
+
+struct Quads {
+  using Int8 = numerics::neon::Int8;
+  using Narrow = Quads;
+  using Quad = int8x16_t;
+  using Weights = int8x16_t;
+  static constexpr DepthwiseLayoutS8 kLayout = {
+      .form = QuadForm::kBytes, .lanes = 4, .narrow_lanes = 4, .offset_even = 0, .offset_odd = 0};
+  static constexpr int kWeightBytes = 16;  ///< a vector's
+  static constexpr int kPixels = 2;        ///< columns of a tile
+
+  /// In each a byte of every row, channel by channel.
+  static inline void interleave(const int8x16_t (&x)[4], int8x16_t (&quads)[4]) {
+    const int16x8_t ab_low = vreinterpretq_s16_s8(vzip1q_s8(x[0], x[1]));
+    const int16x8_t ab_high = vreinterpretq_s16_s8(vzip2q_s8(x[0], x[1]));
+    const int16x8_t cd_low = vreinterpretq_s16_s8(vzip1q_s8(x[2], x[3]));
+    const int16x8_t cd_high = vreinterpretq_s16_s8(vzip2q_s8(x[2], x[3]));
+    quads[0] = vreinterpretq_s8_s16(vzip1q_s16(ab_low, cd_low));
+    quads[1] = vreinterpretq_s8_s16(vzip2q_s16(ab_low, cd_low));
+    quads[2] = vreinterpretq_s8_s16(vzip1q_s16(ab_high, cd_high));
+    quads[3] = vreinterpretq_s8_s16(vzip2q_s16(ab_high, cd_high));
+  }
+  /// v is computed here and not later.
+  static inline __attribute__((always_inline)) int32x4_t pin(int32x4_t v) {
+    asm volatile("" : "+w"(v));
+    return v;
+  }
+  static inline Weights pin_weights(Weights w) { asm volatile("" : "+w"(w)); return w; }
+  static inline Quad quad(int8x16_t v) { return v; }
+  static inline Weights ones() { return vdupq_n_s8(1); }
+  static inline Weights load_weights(const std::byte* w) {
+    return vld1q_s8(reinterpret_cast<const std::int8_t*>(w));
+  }
+  static inline int32x4_t multiply_add(int32x4_t acc, Quad x, Weights w) { return vdotq_s32(acc, x, w); }
+};
+
+}  // namespace
+}  // namespace linnet::cpu::neon_dot

@@ -1,0 +1,50 @@
+#include "quantize/split_activation.h"
+
+#include <algorithm>
+
+namespace linnet::quantize {
+namespace {
+
+/// The activation that `op` applies itself, or nullptr.
+Activation* own_activation(Op& op) {
+  return std::visit(Overloaded{
+                        [](Convolution& o) { return &o.activation; },
+                        [](Depthwise& o) { return &o.activation; },
+                        [](Linear& o) { return &o.activation; },
+                        [](Add& o) { return &o.activation; },
+                        [](auto&) -> Activation* { return nullptr; },
+                    },
+                    op);
+}
+
+std::string free_name(const Graph& graph, std::string name) {
+  while (std::ranges::find(graph.nodes, name, &Node::name) != graph.nodes.end()) name += "_";
+  return name;
+}
+
+}  // namespace
+
+Graph split_activation(const Graph& graph) {
+  Graph result = graph;
+  result.nodes.clear();
+  std::vector<NodeId> moved(graph.nodes.size());
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    Node node = graph[id];
+    for (NodeId& input : node.inputs) input = moved[static_cast<std::size_t>(input)];
+    Activation* own = own_activation(node.op);
+    if (own && (*own == Activation::kHardSwish || *own == Activation::kHardSigmoid)) {
+      Node activate = {node.name, Activate{*own}, {result.size()}, node.shape};
+      *own = Activation::kNone;
+      node.name = free_name(graph, node.name + ".pre");
+      result.nodes.push_back(std::move(node));
+      result.nodes.push_back(std::move(activate));
+    } else {
+      result.nodes.push_back(std::move(node));
+    }
+    moved[static_cast<std::size_t>(id)] = result.size() - 1;
+  }
+  result.output = moved[static_cast<std::size_t>(graph.output)];
+  return result;
+}
+
+}  // namespace linnet::quantize

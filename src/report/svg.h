@@ -1,0 +1,42 @@
+// Pictures as SVG text that stands inside a page (html.h), whose colours they use.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace linnet::report {
+
+/// The page's colours.
+enum class Colour { kOne, kTwo, kBand, kLine, kText, kQuiet };
+
+/// Coordinates are pixels from the top left corner; the picture scales with its place on the page.
+class Svg {
+ public:
+  enum class Size { kNatural, kWide };  ///< kWide: as wide as the page
+  /// `what` says what the picture shows, to those who cannot see it.
+  Svg(double width, double height, std::string_view what, Size size = Size::kNatural);
+
+  /// `tip`, where given, is shown when the pointer rests on it.
+  void rect(double x, double y, double width, double height, Colour fill, std::string_view tip = {});
+  void line(double x1, double y1, double x2, double y2, Colour stroke, double width = 1, bool dashed = false);
+  void circle(double x, double y, double radius, Colour fill, std::string_view tip = {});
+  enum class Anchor { kStart, kMiddle, kEnd };
+  void text(double x, double y, std::string_view text, Anchor anchor = Anchor::kStart);
+
+  std::string str() const { return head_ + body_ + "</svg>\n"; }
+
+ private:
+  std::string head_;
+  std::string body_;
+};
+
+/// From values to pixels.
+struct Axis {
+  double low = 0, high = 1;    ///< values
+  double start = 0, end = 1;  ///< where they lie
+  double operator()(double value) const {
+    return high == low ? start : start + (value - low) / (high - low) * (end - start);
+  }
+};
+
+}  // namespace linnet::report
