@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 
+#include "cpu/executor.h"
 #include "formats/onnx/reader.h"
 #include "formats/onnx/writer.h"
 #include "image/image.h"
@@ -25,6 +26,12 @@ using oracles::to_chw;
 using oracles::Values;
 
 constexpr const char* kShared = "models/onnx/mobilenetv2_qdq_int8_perchannel.onnx";
+
+Values cpu_scores(const Graph& graph, const Values& images) {
+  const auto executor = cpu::make_executor(graph);
+  EXPECT_TRUE(executor) << (executor ? "" : executor.error().message);
+  return executor ? scores_of(**executor, images) : Values{};
+}
 
 Values reference_scores(const Graph& graph, const Values& images) {
   reference::Interpreter interpreter(graph);
@@ -88,6 +95,7 @@ TEST_P(ExportedInt8, has_the_same_top_class_in_onnxruntime) {
   ASSERT_TRUE(formats::write_onnx(graph, model));
   const Values images = testing::noise(graph.input_shape(), 31, 2, 16);
   const Values ours = reference_scores(graph, images);
+  EXPECT_EQ(cpu_scores(graph, images), ours);
   for (const char* level : {"disabled", "all"}) {
     const Values theirs = oracles::onnxruntime_scores(model, to_chw(images, graph.input_shape()), level);
     const Agreement a = agreement(graph, ours, theirs);
@@ -112,19 +120,27 @@ TEST(onnxruntime_int8, the_shared_model_and_its_export_have_the_same_top_class_o
   LINNET_DATA_OR_SKIP(folder, "photos/imagenet");
   const auto graph = formats::read_onnx(model);
   ASSERT_TRUE(graph) << graph.error().message;
-  const Values images = photographs(folder, *graph, 24);
-  const Values ours = reference_scores(*graph, images);
+  const Values images = photographs(folder, *graph, 1000);
+  const Values ours = cpu_scores(*graph, images);
   const testing::ScratchFolder scratch;
   const auto exported = scratch.path() / "export.onnx";
   ASSERT_TRUE(formats::write_onnx(*graph, exported));
+  Values last;
   for (const auto& file : {model, exported})
     for (const char* level : {"disabled", "all"}) {
       const Values theirs = oracles::onnxruntime_scores(file, to_chw(images, graph->input_shape()), level);
       const Agreement a = agreement(*graph, ours, theirs);
       fmt::print("{}, optimizations {}: top-1 equal on {} of {} photographs; worst gap {:.0f} units\n",
                  file.filename().string(), level, a.equal, a.images, a.worst_gap);
-      EXPECT_EQ(a.images, 24);
-      EXPECT_EQ(a.equal, 24);
+      EXPECT_GE(a.images, 100);
+      EXPECT_GE(a.equal, 0.98 * a.images);
+      EXPECT_LT(a.worst_gap, 4.5);
+      if (level == std::string_view("all")) {
+        const Agreement own = agreement(*graph, last, theirs);
+        fmt::print("ONNX Runtime with itself, disabled and all: {} of {}; worst gap {:.0f} units\n",
+                   own.equal, own.images, own.worst_gap);
+      }
+      last = theirs;
     }
 }
 

@@ -138,6 +138,10 @@ Result<Value> translate_mul(const Call& call) {
   LINNET_TRY(y, call.translator().materialise(std::move(y)));
   LINNET_TRY(Layout layout, common_layout(x, y));
   if (call.shape(x.node).pixels() == 1 && call.shape(y.node).pixels() != 1) std::swap(x, y);
+  if (call.translator().int8() && call.shape(y.node).pixels() != 1)
+    return fail(
+        "multiplies two maps; Linnet runs gates of one number a channel. If these are the pieces of a "
+        "hard-swish, quantize it as one: no QuantizeLinear between the pieces, or HardSwish of opset 14");
   LINNET_TRY(const NodeId product, call.add(Multiply{}, {x.node, y.node}));
   return Feature{product, std::move(layout)};
 }

@@ -67,6 +67,18 @@ TEST(onnx_quantized_refusals, functions_that_are_no_activation_of_linnets) {
     });
   };
   EXPECT_THAT(clip(1, 2, true), HasSubstr("quantizes clamp(1 * x + 0, 1, 2) of a value x that is not"));
+  EXPECT_THAT(clip(0, 3, true), HasSubstr("quantizes clamp(1 * x + 0, 0, 3) of a value x that is not"));
+  EXPECT_THAT(clip(0, 3, false), HasSubstr("which is none of"));
+  EXPECT_THAT(refused([](Model& m) {
+                m.node("HardSigmoid", {"x.dq"}, "gate");
+                m.qdq(m.node("Mul", {"x.dq", m.qdq("gate", 1 / 256.0, -128)}, "y"), 1, 0);
+              }),
+              HasSubstr("quantizes clamp(0.2 * x + 0.5, 0, 1), which is none of"));
+  EXPECT_THAT(refused([](Model& m) {
+                m.node("HardSigmoid", {"x.dq"}, "gate", {{"alpha", 1 / 6.0}});
+                m.qdq(m.node("Mul", {"x.dq", m.qdq("gate", 1 / 256.0, -128)}, "y"), 1, 0);
+              }),
+              HasSubstr("(Mul): multiplies two maps; Linnet runs gates of one number a channel. If these"));
   EXPECT_THAT(clip(1, 2, false), HasSubstr("which is none of relu, relu6, hard-swish and hard-sigmoid"));
   EXPECT_THAT(refused([](Model& m) {
                 conv(m, "x.dq", "c");
