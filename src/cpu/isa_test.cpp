@@ -47,7 +47,12 @@ TEST(isa, each_has_functions_of_its_own) {
       const bool same_table = std::string_view(kernels(a).isa) == kernels(b).isa;
       EXPECT_EQ(kernels(a).pointwise.run == kernels(b).pointwise.run, same_table);
       EXPECT_EQ(kernels(a).depthwise3_stride1.run == kernels(b).depthwise3_stride1.run, same_table);
+      EXPECT_EQ(kernels_s8(a).pointwise.run == kernels_s8(b).pointwise.run, a == b);
     }
+}
+
+TEST(isa, int8_kernels_are_those_of_the_isa_itself) {
+  for (const Isa isa : available_isas()) EXPECT_EQ(kernels_s8(isa).isa, to_string(isa));
 }
 
 TEST(isa, an_unknown_one_and_one_that_the_cpu_lacks_list_what_there_is) {

@@ -142,17 +142,20 @@ struct Int8 {
 
   /// linnet_lookup() of every byte; `table` has 256.
   LINNET_INLINE S8 lookup(const int8_t* table, S8 x) {
-    const S8 index = _mm512_xor_si512(x, _mm512_set1_epi8(-128));
-    const S8 column = _mm512_and_si512(index, _mm512_set1_epi8(15));
-    S8 row = _mm512_andnot_si512(_mm512_set1_epi8(15), index);
-    S8 y = _mm512_setzero_si512();
-    for (int i = 0; i < 16; ++i) {
-      const S8 values =
-          _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table + 16 * i)));
-      y = _mm512_mask_shuffle_epi8(y, _mm512_testn_epi8_mask(row, row), values, column);
-      row = _mm512_sub_epi8(row, _mm512_set1_epi8(16));
-    }
-    return y;
+    // Pairs of entries as words: bits 1 to 6 of a byte choose one of 64 in two registers, the sign the
+    // registers, bit 0 the byte. Bytes in even and in odd places apart.
+    const S8 n0 = load(table), n1 = load(table + 64), p0 = load(table + 128), p1 = load(table + 192);
+    const S8 even = _mm512_srli_epi16(x, 1), odd = _mm512_srli_epi16(x, 9);
+    const S8 pair_even = _mm512_mask_blend_epi16(_mm512_test_epi16_mask(x, _mm512_set1_epi16(0x80)),
+                                                 _mm512_permutex2var_epi16(p0, even, p1),
+                                                 _mm512_permutex2var_epi16(n0, even, n1));
+    const S8 pair_odd =
+        _mm512_mask_blend_epi16(_mm512_movepi16_mask(x), _mm512_permutex2var_epi16(p0, odd, p1),
+                                _mm512_permutex2var_epi16(n0, odd, n1));
+    const S8 eight = _mm512_set1_epi16(8);
+    const S8 low = _mm512_srlv_epi16(pair_even, _mm512_and_si512(_mm512_slli_epi16(x, 3), eight));
+    const S8 high = _mm512_sllv_epi16(pair_odd, _mm512_andnot_si512(_mm512_srli_epi16(x, 5), eight));
+    return _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, low, high);
   }
 
  private:

@@ -1,6 +1,6 @@
 // int8 and uint8 models, and the constants that layers of every precision have.
 //
-// TFLite computes y = clamp(z_y + round(s_x * s_w / s_y * sum((x - z_x) * (w - z_w)) + bias)), as Linnet
+// TFLite computes clamp(z_y + round(s_x * s_w / s_y * (sum((x - z_x) * (w - z_w)) + bias))), as Linnet
 // does, but for how it rounds. uint8 becomes int8 by taking 128 off values and zero points: differences stay.
 #include <algorithm>
 #include <cmath>

@@ -86,18 +86,21 @@ inline constexpr int padded_depth_s8(const ConvolutionLayoutS8& layout, int dept
   return (depth + layout.group - 1) / layout.group * layout.group;
 }
 
-/// Pixels gathered at once: what stays in the L1 or L2 cache while the panels pass over it.
-inline constexpr int convolution_block_s8(const ConvolutionLayoutS8& layout, int depth) {
+/// Pixels gathered at once, at most `pixels`: what stays in the L1 or L2 cache while the panels pass over it.
+inline constexpr int convolution_block_s8(const ConvolutionLayoutS8& layout, int depth, int pixels) {
   constexpr int kBlockBytes = 24 * 1024;
   constexpr int kLeastPixels = 48;
   const int fitting = kBlockBytes / (padded_depth_s8(layout, depth) * layout.bytes);
-  return fitting < kLeastPixels ? kLeastPixels : fitting;
+  const int block = fitting < kLeastPixels ? kLeastPixels : fitting;
+  return pixels < block ? pixels : block;
 }
 /// Bytes behind the gathered block that a kernel may write: a vector's.
 inline constexpr int kConvolutionSlackS8 = 64;
-/// Bytes of scratch for `depth` = R * S * C: gathered pixels, the slack, and a sum a pixel.
-inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int depth) {
-  const auto block = static_cast<std::size_t>(convolution_block_s8(layout, depth));
+/// Bytes of scratch for `depth` = R * S * C and calls of up to `pixels` pixels: gathered pixels, the slack,
+/// and a sum a pixel.
+inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int depth,
+                                                    int pixels = 0x7fffffff) {
+  const auto block = static_cast<std::size_t>(convolution_block_s8(layout, depth, pixels));
   const auto row = static_cast<std::size_t>(padded_depth_s8(layout, depth) * layout.bytes);
   return (block * row + kConvolutionSlackS8 + 63) / 64 * 64 + (block * sizeof(std::int32_t) + 63) / 64 * 64;
 }

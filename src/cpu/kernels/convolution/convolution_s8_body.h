@@ -379,7 +379,7 @@ void convolution_panels_s8(const ConvolutionS8& a) {
   using V = typename D::Int8;
   const int depth = padded_depth_s8(D::kLayout, a.runs * a.run);
   const std::ptrdiff_t row = std::ptrdiff_t{depth} * D::kLayout.bytes;
-  const int block = convolution_block_s8(D::kLayout, a.runs * a.run);
+  const int block = convolution_block_s8(D::kLayout, a.runs * a.run, a.pixels);
   std::int32_t* const sums =
       a.zero_w
           ? reinterpret_cast<std::int32_t*>(a.scratch + (block * row + kConvolutionSlackS8 + 63) / 64 * 64)

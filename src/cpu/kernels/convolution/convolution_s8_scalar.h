@@ -68,7 +68,7 @@ inline void scalar_gather_s8(const ConvolutionS8& a, int pixel, int depth, std::
 inline void convolution_s8_scalar(const ConvolutionS8& a) {
   constexpr int kChunk = 64;  // channels whose accumulators wait to be finished together
   const int depth = padded_depth_s8(kScalarLayoutS8, a.runs * a.run);
-  const int block = convolution_block_s8(kScalarLayoutS8, a.runs * a.run);
+  const int block = convolution_block_s8(kScalarLayoutS8, a.runs * a.run, a.pixels);
   auto* const gathered = reinterpret_cast<std::int16_t*>(a.scratch);
   const auto* const weight = reinterpret_cast<const std::int16_t*>(a.weight);
   std::int32_t acc[2][kChunk + 1];

@@ -41,35 +41,49 @@ inline __attribute__((always_inline)) void accumulate_depthwise_s8(
   for (int row = 0; row < kRows; ++row)
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) {
-      const typename V::I32 bias = V::load(tile.bias + (row * 4 + v) * V::kLanes);
+      const typename V::I32 bias = Q::pin(V::load(tile.bias + (row * 4 + v) * V::kLanes));
 #pragma GCC unroll 8
       for (int j = 0; j < kPixels; ++j) acc.of[row][j][v] = bias;
     }
-#pragma GCC unroll 4
-  for (int q = 0; q < kQuads; ++q)
+#pragma GCC unroll 2
+  for (int q = 0; q < kQuads; ++q) {
+    const std::int8_t* quads = tile.quads + q * 16 * V::kLanes;
+    const std::byte* weight = tile.weight + q * kKernel * 4 * Q::kWeightBytes;
 #pragma GCC unroll 8
-    for (int s = 0; s < kKernel; ++s)
+    for (int s = 0; s < kKernel; ++s) {
 #pragma GCC unroll 4
       for (int v = 0; v < 4; ++v) {
         typename Q::Quad x[kPixels];
 #pragma GCC unroll 8
         for (int j = 0; j < kPixels; ++j)
-          x[j] = Q::quad(V::load(tile.quads + (((j * kStride + s) * kQuads + q) * 4 + v) * 4 * V::kLanes));
+          x[j] = Q::quad(V::load(quads + (j * kStride * kQuads * 4 + v) * 4 * V::kLanes));
 #pragma GCC unroll 4
         for (int row = 0; row < kRows; ++row) {
-          const typename Q::Weights w = Q::load_weights(
-              tile.weight + (((row * kQuads + q) * kKernel + s) * 4 + v) * Q::kWeightBytes);
+          typename Q::Weights w =
+              Q::load_weights(weight + (row * kQuads * kKernel * 4 + v) * Q::kWeightBytes);
+          if constexpr (kPixels > 1) w = Q::pin_weights(w);
 #pragma GCC unroll 8
           for (int j = 0; j < kPixels; ++j) acc.of[row][j][v] = Q::multiply_add(acc.of[row][j][v], x[j], w);
         }
       }
+      quads += kQuads * 16 * V::kLanes;
+      weight += 4 * Q::kWeightBytes;
+    }
+  }
 }
 
 template <class Q, int kKernel, int kStride, int kRows, int kPixels>
-void depthwise_tile_s8(const DepthwiseTileS8& tile, const typename Q::Int8::Output& to) {
+__attribute__((noinline)) void depthwise_tile_s8(const DepthwiseTileS8& tile, const typename Q::Int8::Output& to) {
   using V = typename Q::Int8;
   DepthwiseAccumulatorsS8<Q, kRows, kPixels> acc;
   accumulate_depthwise_s8<Q, kKernel, kStride>(tile, acc);
+  // Otherwise the compiler moves sums behind the stores of other pixels, and runs out of registers.
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row)
+#pragma GCC unroll 8
+    for (int j = 0; j < kPixels; ++j)
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; ++v) acc.of[row][j][v] = Q::pin(acc.of[row][j][v]);
   typename V::F32 scale[4];
 #pragma GCC unroll 4
   for (int v = 0; v < 4; ++v) scale[v] = V::load(tile.scale + v * V::kLanes);
@@ -93,7 +107,7 @@ void depthwise_tile_s8(const DepthwiseTileS8& tile, const typename Q::Int8::Outp
 
 /// The same where a channel is not exact in float: one column at a time, not worth more code.
 template <class Q, int kKernel, int kStride, int kRows>
-void depthwise_tile_64_s8(const DepthwiseTileS8& tile, const typename Q::Int8::Output& to) {
+__attribute__((noinline)) void depthwise_tile_64_s8(const DepthwiseTileS8& tile, const typename Q::Int8::Output& to) {
   using V = typename Q::Int8;
   DepthwiseAccumulatorsS8<Q, kRows, 1> acc;
   accumulate_depthwise_s8<Q, kKernel, kStride>(tile, acc);
@@ -123,32 +137,62 @@ struct DepthwiseRowsS8 {
   const std::int8_t* x[4 * kQuads];
 };
 
-/// Columns [begin, end) of a block of channels, as quads.
-template <class Q, int kQuads>
-void make_quads_s8(const DepthwiseS8& a, const DepthwiseRowsS8<kQuads>& rows, int channel, int channels,
-                   int begin, int end, std::int8_t* quads) {
+/// Columns [begin, end) of a block of channels, all inside the image, as quads.
+template <class Q, int kQuads, bool kWhole>
+std::int8_t* make_inner_quads_s8(const DepthwiseS8& a, const DepthwiseRowsS8<kQuads>& rows, int channel,
+                                 int channels, int begin, int end, std::int8_t* quads) {
   using V = typename Q::Int8;
-  const typename V::S8 fill = V::set(static_cast<std::int8_t>(a.zero_x));
-  const std::ptrdiff_t pixel = a.c;
-  const bool whole = channels >= 4 * V::kLanes;
+  alignas(64) std::int8_t outside[4 * V::kLanes];
+  V::store(outside, V::set(static_cast<std::int8_t>(a.zero_x)));
+  const std::int8_t* x[4 * kQuads];
+  std::ptrdiff_t step[4 * kQuads];
+  for (int i = 0; i < 4 * kQuads; ++i) {
+    x[i] = rows.x[i] ? rows.x[i] + static_cast<std::ptrdiff_t>(begin) * a.c + channel : outside;
+    step[i] = rows.x[i] ? a.c : 0;
+  }
   for (int column = begin; column < end; ++column) {
-    const bool inside = column >= 0 && column < a.w;
-    const std::ptrdiff_t at = column * pixel + channel;
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (int q = 0; q < kQuads; ++q) {
-      typename V::S8 x[4];
+      typename V::S8 four[4], made[4];
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
-        const std::int8_t* const row = rows.x[4 * q + i];
-        x[i] = !inside || !row ? fill : whole ? V::load(row + at) : V::load_partial(row + at, channels);
+        four[i] = kWhole ? V::load(x[4 * q + i]) : V::load_partial(x[4 * q + i], channels);
+        x[4 * q + i] += step[4 * q + i];
       }
-      typename V::S8 made[4];
-      Q::interleave(x, made);
+      Q::interleave(four, made);
 #pragma GCC unroll 4
       for (int v = 0; v < 4; ++v) V::store(quads + v * 4 * V::kLanes, made[v]);
       quads += 16 * V::kLanes;
     }
   }
+  return quads;
+}
+
+/// Quads of `columns` columns outside the image.
+template <class Q, int kQuads>
+std::int8_t* make_outer_quads_s8(int zero_x, int columns, std::int8_t* quads) {
+  using V = typename Q::Int8;
+  const typename V::S8 zero = V::set(static_cast<std::int8_t>(zero_x));
+  const typename V::S8 four[4] = {zero, zero, zero, zero};
+  typename V::S8 made[4];
+  Q::interleave(four, made);
+  for (int i = 0; i < columns * kQuads * 4; ++i, quads += 4 * V::kLanes) V::store(quads, made[0]);
+  return quads;
+}
+
+/// Columns [begin, end) of a block of channels as quads.
+template <class Q, int kQuads>
+void make_quads_s8(const DepthwiseS8& a, const DepthwiseRowsS8<kQuads>& rows, int channel, int channels,
+                   int begin, int end, std::int8_t* quads) {
+  const auto inside = [&](int column) { return column < 0 ? 0 : column > a.w ? a.w : column; };
+  const int first = inside(begin), last = inside(end);
+  const int left = begin < 0 ? (end < 0 ? end : 0) - begin : 0;
+  quads = make_outer_quads_s8<Q, kQuads>(a.zero_x, left, quads);
+  if (channels >= 4 * Q::Int8::kLanes)
+    quads = make_inner_quads_s8<Q, kQuads, true>(a, rows, channel, channels, first, last, quads);
+  else
+    quads = make_inner_quads_s8<Q, kQuads, false>(a, rows, channel, channels, first, last, quads);
+  make_outer_quads_s8<Q, kQuads>(a.zero_x, end - begin - left - (last - first), quads);
 }
 
 /// A block of channels of kRows output rows.

@@ -32,6 +32,12 @@ struct Quads {
     quads[2] = _mm256_unpacklo_epi16(ab_high, cd_high);
     quads[3] = _mm256_unpackhi_epi16(ab_high, cd_high);
   }
+  /// v is computed here and not later.
+  static inline __attribute__((always_inline)) __m256i pin(__m256i v) {
+    asm volatile("" : "+x"(v));
+    return v;
+  }
+  static inline Weights pin_weights(Weights w) { return {pin(w.whole), pin(w.upper)}; }
   static inline Quad quad(__m256i v) { return {v, _mm256_srai_epi16(v, 8)}; }
   static inline Weights ones() { return {_mm256_set1_epi16(1), _mm256_set1_epi16(1 - 256)}; }
   static inline Weights load_weights(const std::byte* w) {

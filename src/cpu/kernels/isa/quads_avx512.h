@@ -29,6 +29,12 @@ struct NarrowQuads {
     const __m256i sign = _mm256_set1_epi8(-128);
     avx512::interleave(_mm256_xor_si256(x[0], sign), x[1], _mm256_xor_si256(x[2], sign), x[3], quads);
   }
+  /// v is computed here and not later.
+  static inline __attribute__((always_inline)) __m256i pin(__m256i v) {
+    asm volatile("" : "+v"(v));
+    return v;
+  }
+  static inline Weights pin_weights(Weights w) { return {pin(w.whole), pin(w.upper)}; }
   static inline Quad quad(__m256i v) { return {v, _mm256_srai_epi16(v, 8)}; }
   static inline Weights ones() { return {_mm256_set1_epi16(1), _mm256_set1_epi16(1 - 256)}; }
   static inline Weights load_weights(const std::byte* w) {
@@ -57,6 +63,12 @@ struct Quads {
     const __m512i sign = _mm512_set1_epi8(-128);
     avx512::interleave(_mm512_xor_si512(x[0], sign), x[1], _mm512_xor_si512(x[2], sign), x[3], quads);
   }
+  /// v is computed here and not later.
+  static inline __attribute__((always_inline)) __m512i pin(__m512i v) {
+    asm volatile("" : "+v"(v));
+    return v;
+  }
+  static inline Weights pin_weights(Weights w) { return {pin(w.whole), pin(w.upper)}; }
   static inline Quad quad(__m512i v) { return {v, _mm512_srai_epi16(v, 8)}; }
   static inline Weights ones() { return {_mm512_set1_epi16(1), _mm512_set1_epi16(1 - 256)}; }
   static inline Weights load_weights(const std::byte* w) {

@@ -27,6 +27,12 @@ struct NarrowQuads {
     avx512::interleave(_mm256_xor_si256(x[0], sign), _mm256_xor_si256(x[1], sign),
                        _mm256_xor_si256(x[2], sign), _mm256_xor_si256(x[3], sign), quads);
   }
+  /// v is computed here and not later.
+  static inline __attribute__((always_inline)) __m256i pin(__m256i v) {
+    asm volatile("" : "+v"(v));
+    return v;
+  }
+  static inline Weights pin_weights(Weights w) { return pin(w); }
   static inline Quad quad(__m256i v) { return v; }
   static inline Weights ones() { return _mm256_set1_epi8(1); }
   static inline Weights load_weights(const std::byte* w) {
@@ -51,6 +57,12 @@ struct Quads {
     avx512::interleave(_mm512_xor_si512(x[0], sign), _mm512_xor_si512(x[1], sign),
                        _mm512_xor_si512(x[2], sign), _mm512_xor_si512(x[3], sign), quads);
   }
+  /// v is computed here and not later.
+  static inline __attribute__((always_inline)) __m512i pin(__m512i v) {
+    asm volatile("" : "+v"(v));
+    return v;
+  }
+  static inline Weights pin_weights(Weights w) { return pin(w); }
   static inline Quad quad(__m512i v) { return v; }
   static inline Weights ones() { return _mm512_set1_epi8(1); }
   static inline Weights load_weights(const std::byte* w) { return _mm512_loadu_si512(w); }

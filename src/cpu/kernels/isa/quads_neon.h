@@ -30,6 +30,12 @@ struct Quads {
     quads[2] = vreinterpretq_s8_s64(vzip1q_s64(ab_high, cd_high));
     quads[3] = vreinterpretq_s8_s64(vzip2q_s64(ab_high, cd_high));
   }
+  /// v is computed here and not later.
+  static inline __attribute__((always_inline)) int32x4_t pin(int32x4_t v) {
+    asm volatile("" : "+w"(v));
+    return v;
+  }
+  static inline Weights pin_weights(Weights w) { asm volatile("" : "+w"(w)); return w; }
   static inline Quad quad(int8x16_t v) { return v; }
   static inline Weights ones() { return vdupq_n_s8(1); }
   static inline Weights load_weights(const std::byte* w) {
