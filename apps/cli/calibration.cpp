@@ -11,7 +11,8 @@ Result<Material> calibration_material(Graph graph, const ModelOptions& options) 
     LINNET_TRY(const ModelSource source, options.model.empty() ? default_model() : find_model(options.model));
     if (!source.family)
       return usage(
-          "{}: is float32; to choose its scales, int8 needs to see what its values are like. Name a folder of "
+          "{}: is float32; to choose its scales, int8 needs to see what its values are like. Name a folder "
+          "of "
           "some hundred pictures like those it will see, once:\n"
           "  linnet quantize --model {} --calibration FOLDER -o {}.int8.safetensors",
           source.name, source.name, material.graph.name);
@@ -25,9 +26,9 @@ Result<Material> calibration_material(Graph graph, const ModelOptions& options) 
   LINNET_TRY(material.graph, settle_for_pictures(std::move(material.graph), overrides, notices));
   for (const std::string& notice : notices) note(notice);
   ProgressBar bar("reading pictures", ProgressBar::Unit::kItems);
-  LINNET_TRY(material.images, quantize::read_images(
-                                  material.graph, options.calibration, options.calibration_limit,
-                                  [&](std::size_t done, std::size_t total) { bar.update(done, total); }));
+  LINNET_TRY(material.images,
+             quantize::read_images(material.graph, options.calibration, options.calibration_limit,
+                                   [&](std::size_t done, std::size_t total) { bar.update(done, total); }));
   material.description = fmt::format("{} pictures of {}", material.images.size(), options.calibration);
   return material;
 }

@@ -47,9 +47,10 @@ void add_threads_option(CLI::App& verb, ModelOptions& options) {
 void add_precision_option(CLI::App& verb, ModelOptions& options) {
   verb.add_option("--precision", options.precision, "float32 or int8; by default the file's own")
       ->option_text("P");
-  verb.add_option("--calibration", options.calibration,
-                  "Pictures that show int8 what the values of a float model are like; linnet quantize does it once "
-                  "and for all")
+  verb.add_option(
+          "--calibration", options.calibration,
+          "Pictures that show int8 what the values of a float model are like; linnet quantize does it once "
+          "and for all")
       ->option_text("D");
 }
 

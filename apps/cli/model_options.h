@@ -20,8 +20,8 @@ struct ModelOptions {
   std::string deviation;
   std::string filter;
   int threads = 0;
-  std::string precision;  ///< empty: the file's own
-  std::string calibration;  ///< pictures that int8 of a float model is calibrated on
+  std::string precision;                ///< empty: the file's own
+  std::string calibration;              ///< pictures that int8 of a float model is calibrated on
   std::size_t calibration_limit = 128;  ///< of them, spread evenly
   std::string backend = "cpu";
 };

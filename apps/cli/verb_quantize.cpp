@@ -91,7 +91,8 @@ Result<void> write_report(const quantize::Quantized& quantized, const quantize::
                           const std::string& path) {
   std::ofstream file(path, std::ios::binary);
   file << quantize::page(quantized, facts) << std::flush;
-  if (!file) return fail("{}: cannot write the report; name a file in a folder that is there and has room", path);
+  if (!file)
+    return fail("{}: cannot write the report; name a file in a folder that is there and has room", path);
   return {};
 }
 
@@ -114,8 +115,9 @@ Result<int> run(const Arguments& arguments) {
   if (!quantized) return std::unexpected(quantized.error());
   LINNET_CHECK(write(quantized->graph, arguments.out));
   const std::size_t compared = std::min(kCompared, material.images.size());
-  LINNET_TRY(const std::vector<double> ratio,
-             quantize::signal_to_noise(*quantized, std::span(material.images).first(compared), options.threads));
+  LINNET_TRY(
+      const std::vector<double> ratio,
+      quantize::signal_to_noise(*quantized, std::span(material.images).first(compared), options.threads));
   if (!arguments.report.empty()) {
     LINNET_CHECK(write_report(*quantized, {arguments.model.model, material.description, options, ratio},
                               arguments.report));
@@ -133,14 +135,16 @@ void add_quantize(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("quantize", "Turn a float model into an int8 model");
   auto arguments = std::make_shared<Arguments>();
   add_model_option(*verb, arguments->model)->required();
-  verb->add_option("--calibration", arguments->model.calibration,
-                   "A folder of pictures like those the model will see: flat, one sub-folder a class, or with a "
-                   "labels.csv; or cifar10:DIR. An untrained family needs none")
+  verb->add_option(
+          "--calibration", arguments->model.calibration,
+          "A folder of pictures like those the model will see: flat, one sub-folder a class, or with a "
+          "labels.csv; or cifar10:DIR. An untrained family needs none")
       ->option_text("D");
   verb->add_option("-o,--out", arguments->out, "The file to write: .safetensors (Linnet's own form) or .onnx")
       ->option_text("OUT")
       ->required();
-  verb->add_option("--limit", arguments->model.calibration_limit, "At most N pictures, spread evenly over the folder; by default 128")
+  verb->add_option("--limit", arguments->model.calibration_limit,
+                   "At most N pictures, spread evenly over the folder; by default 128")
       ->option_text("N")
       ->check(CLI::PositiveNumber);
   verb->add_option("--method", arguments->method,
@@ -152,7 +156,8 @@ void add_quantize(CLI::App& app, Action& action) {
                  "Scale the weights of each channel by the largest, without looking for a better scale");
   verb->add_flag("--equalise", arguments->equalise,
                  "Even out the ranges of channels first (cross-layer equalisation)");
-  verb->add_option("--report", arguments->report, "Write a web page with a picture a layer")->option_text("FILE.html");
+  verb->add_option("--report", arguments->report, "Write a web page with a picture a layer")
+      ->option_text("FILE.html");
   add_threads_option(*verb, arguments->model);
   add_picture_options(*verb, arguments->model);
   verb->add_flag("--json", arguments->json, "Print JSON");

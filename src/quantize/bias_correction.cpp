@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/change_layer.h"
 #include "quantize/run.h"
 #include "reference/int8.h"
 
@@ -14,16 +15,10 @@ using Stored = AlignedVector<std::int8_t>;
 /// The layer's biases, each plus `shift`, but those whose bound does not allow it.
 void shift_biases(Graph& graph, NodeId id, const std::vector<double>& shift) {
   const auto set = [&](const std::vector<std::int32_t>& values) {
-    std::visit(Overloaded{
-                   [](auto&) {},
-                   [&]<class L>(L& o)
-                     requires requires { o.weight_scale; }
-                   {
-                     o.bias = Constant({static_cast<int>(values.size())},
-                                       AlignedVector<std::int32_t>(values.begin(), values.end()));
-                   },
-               },
-               graph[id].op);
+    change_layer(graph[id].op, [&](auto& o) {
+      o.bias = Constant({static_cast<int>(values.size())},
+                        AlignedVector<std::int32_t>(values.begin(), values.end()));
+    });
   };
   const auto before = layer_weights(graph[id].op)->bias.values<std::int32_t>();
   const std::vector<std::int32_t> old(before.begin(), before.end());
@@ -78,7 +73,8 @@ struct LayerPass {
     const std::vector<std::int32_t> before(old.begin(), old.end());
     std::vector<double> shift(channels);
     for (std::size_t k = 0; k < channels; ++k) {
-      const double unit = double{graph[graph[id].inputs[0]].quantization->scale} * weights.weight_scale.values()[k];
+      const double unit =
+          double{graph[graph[id].inputs[0]].quantization->scale} * weights.weight_scale.values()[k];
       shift[k] = (statistics.sum[k] / unit - sums[k]) / static_cast<double>(statistics.pixels);
     }
     shift_biases(graph, id, shift);
@@ -104,11 +100,11 @@ struct LayerPass {
 }  // namespace
 
 Result<Graph> correct_bias(Graph graph, std::span<const NodeStatistics> statistics,
-                           std::span<const Image> images, ThreadPool& pool,
-                           const Progress& progress) {
+                           std::span<const Image> images, ThreadPool& pool, const Progress& progress) {
   std::vector<int> unread = count_uses(graph);
   std::vector<std::vector<Stored>> outputs(graph.nodes.size());
-  for (const Image& image : images) outputs[0].push_back(reference::quantize_image(image, *graph[0].quantization));
+  for (const Image& image : images)
+    outputs[0].push_back(reference::quantize_image(image, *graph[0].quantization));
   for (NodeId id = 1; id < graph.size(); ++id) {
     const auto at = static_cast<std::size_t>(id);
     const std::vector<NodeId> inputs = graph[id].inputs;

@@ -15,7 +15,6 @@ namespace linnet::quantize {
 /// images from the float graph, node for node. A channel stays as it is where the correction would break its
 /// bound (quantize_channel()). Memory: the outputs of all images at the widest point, a byte a value.
 Result<Graph> correct_bias(Graph graph, std::span<const NodeStatistics> statistics,
-                           std::span<const Image> images, ThreadPool& pool,
-                           const Progress& progress = {});
+                           std::span<const Image> images, ThreadPool& pool, const Progress& progress = {});
 
 }  // namespace linnet::quantize

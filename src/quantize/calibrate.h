@@ -12,7 +12,7 @@
 
 namespace linnet::quantize {
 
-using Image = AlignedVector<float>;               ///< H * W * C of a graph's input
+using Image = AlignedVector<float>;            ///< H * W * C of a graph's input
 using Progress = std::function<void(double)>;  ///< told which share of the work is done, 0 … 1
 
 struct NodeStatistics {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "graph/quantized.h"
+#include "quantize/change_layer.h"
 
 namespace linnet::quantize {
 namespace {
@@ -20,16 +21,10 @@ void scale_layer(Op& op, WeightFactor weight_factor, BiasFactor bias_factor) {
     for (std::size_t i = 0; i < result.size(); ++i) result[i] *= factor(i);
     return Constant(constant.dims(), std::move(result));
   };
-  std::visit(Overloaded{
-                 [](auto&) {},
-                 [&]<class L>(L& o)
-                   requires requires { o.weight_scale; }
-                 {
-                   o.weight = scaled(o.weight, weight_factor);
-                   if (!o.bias.absent()) o.bias = scaled(o.bias, bias_factor);
-                 },
-             },
-             op);
+  change_layer(op, [&](auto& o) {
+    o.weight = scaled(o.weight, weight_factor);
+    if (!o.bias.absent()) o.bias = scaled(o.bias, bias_factor);
+  });
 }
 
 /// The largest magnitude of channel c after the layer's activation.
@@ -67,7 +62,8 @@ std::vector<float> factors(const Op& first, const Op& second, const NodeStatisti
     if (wanted[c] == 0) continue;
     int doublings = std::min(static_cast<int>(std::round(std::log2(largest / wanted[c]))), kMostDoublings);
     if (activation == Activation::kRelu6)
-      doublings = std::min(doublings, static_cast<int>(std::floor(std::log2(kRelu6Room / statistics.high[c]))));
+      doublings =
+          std::min(doublings, static_cast<int>(std::floor(std::log2(kRelu6Room / statistics.high[c]))));
     result[c] = static_cast<float>(std::ldexp(1.0, -std::max(doublings, 0)));
   }
   return result;
@@ -82,7 +78,8 @@ Graph equalise(Graph graph, std::span<const NodeStatistics> statistics) {
     if (!second) continue;
     const NodeId before = graph[id].inputs[0];
     const auto first = layer_weights(graph[before].op);
-    if (!first || uses[static_cast<std::size_t>(before)] != 1 || first->activation > Activation::kRelu6) continue;
+    if (!first || uses[static_cast<std::size_t>(before)] != 1 || first->activation > Activation::kRelu6)
+      continue;
     const std::vector<float> s =
         factors(graph[before].op, graph[id].op, statistics[static_cast<std::size_t>(before)]);
     const std::size_t channels = s.size(), taps = first->weight.size() / channels;

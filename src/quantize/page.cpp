@@ -96,8 +96,10 @@ std::string values_picture(const Histogram& values, const Range& range, bool cli
   for (const double end : {range.low, range.high})
     svg.line(x(end), kTop, x(end), kBottom, Colour::kTwo, 1.5, true);
   svg.line(x(0), kBottom, x(0), kBottom + 4, Colour::kText);
-  svg.text(8, 12, clips_by_activation ? "values (log of how often); the band is int8, what it cuts off below acts as 0"
-                                      : "values (log of how often); the band is int8");
+  svg.text(8, 12,
+           clips_by_activation
+               ? "values (log of how often); the band is int8, what it cuts off below acts as 0"
+               : "values (log of how often); the band is int8");
   svg.text(8, kHeight - 6, fmt::format("{:.3g}", x.low));
   svg.text(kWidth - 8, kHeight - 6, fmt::format("{:.3g}", x.high), Anchor::kEnd);
   if (x(0) > 60 && x(0) < kWidth - 60) svg.text(x(0), kHeight - 6, "0", Anchor::kMiddle);
@@ -188,7 +190,8 @@ std::string page(const Quantized& quantized, const PageFacts& facts) {
     rows.emplace_back("zero point", fmt::format("{}", node.quantization->zero_point));
     rows.emplace_back("cut off", fmt::format("{:.3g} %", 100 * clipped_share(values, range)));
     if (const int enlarged = quantized.enlarged[static_cast<std::size_t>(id)]; enlarged > 0)
-      rows.emplace_back("channels with a larger weight scale", fmt::format("{} of {}", enlarged, node.shape.c));
+      rows.emplace_back("channels with a larger weight scale",
+                        fmt::format("{} of {}", enlarged, node.shape.c));
     std::vector<std::string> pictures = {values_picture(values, range, inner)};
     if (const auto layer = layer_weights(node.op)) pictures.push_back(weights_picture(*layer));
     page.card(node.name, fmt::format("{}, {}", op_name(node.op), to_string(node.shape)), rows, pictures);

@@ -9,8 +9,8 @@ namespace linnet::quantize {
 
 /// The page knows these besides what is in a Quantized.
 struct PageFacts {
-  std::string model;             ///< as it was named
-  std::string images;            ///< "92 pictures of photos/"
+  std::string model;   ///< as it was named
+  std::string images;  ///< "92 pictures of photos/"
   Options options;
   std::vector<double> decibels;  ///< signal_to_noise()
 };

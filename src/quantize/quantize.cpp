@@ -46,7 +46,8 @@ struct Conversion {
       for (const NodeId x : node.inputs) {
         if (x != id) continue;
         const auto* activate = std::get_if<Activate>(&node.op);
-        if (!activate || (found != Activation::kNone && found != activate->activation)) return Activation::kNone;
+        if (!activate || (found != Activation::kNone && found != activate->activation))
+          return Activation::kNone;
         found = activate->activation;
       }
     return id == real.output ? Activation::kNone : found;
@@ -62,7 +63,7 @@ struct Conversion {
     Range range = choose_range(values(id), options.method);
     const Activation reader = read_by(id);
     if (reader == Activation::kHardSwish || reader == Activation::kHardSigmoid)
-      range.low = std::max(range.low, -3.0);  // below, either gives 0
+      range.low = std::max(range.low, -3.0);                                         // below, either gives 0
     if (reader == Activation::kHardSigmoid) range.high = std::min(range.high, 3.0);  // above, 1
     return range;
   }
@@ -114,7 +115,8 @@ Result<void> check_finite(const Graph& graph) {
 
 Result<Quantized> to_int8(const Graph& graph, std::span<const Image> images, const Options& options) {
   LINNET_CHECK(validate(graph));
-  if (is_int8(graph)) return fail("{}: is int8 already; quantize the float model that it came from", graph.name);
+  if (is_int8(graph))
+    return fail("{}: is int8 already; quantize the float model that it came from", graph.name);
   if (images.empty()) return fail("{}: no images to calibrate with; name a folder that has some", graph.name);
   if (options.threads < 1 || options.threads > kMostThreads)
     return usage("{} threads were asked for; 1 to {} can run", options.threads, kMostThreads);

@@ -1,4 +1,6 @@
 // From a float graph to an int8 graph: small networks that hold every operator, and every family.
+#include "quantize/quantize.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -13,7 +15,6 @@
 #include "graph/quantized.h"
 #include "quantize/equalise.h"
 #include "quantize/page.h"
-#include "quantize/quantize.h"
 #include "quantize/run.h"
 #include "quantize/split_activation.h"
 #include "reference/interpreter.h"
@@ -23,8 +24,8 @@ namespace linnet::quantize {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::find_node;
+using ::testing::HasSubstr;
 
 Graph family(const std::string& name) {
   const auto config = parse_family(name);
@@ -58,12 +59,23 @@ Graph chain(Activation first = Activation::kRelu6) {
     return Constant(dims, std::move(v));
   };
   GraphBuilder builder("chain", {9, 9, 3});
-  const NodeId a = builder.add("a", Convolution{.window = {.kernel_h = 3, .kernel_w = 3}, .weight = values({8, 3, 3, 3}, 0.4f), .bias = values({8}, 0.2f), .activation = first}, {0});
-  const NodeId b = builder.add("b", Depthwise{.window = {.kernel_h = 3, .kernel_w = 3}, .weight = values({3, 3, 8}, 0.4f), .bias = values({8}, 0.2f), .activation = Activation::kRelu}, {a});
+  const NodeId a = builder.add("a",
+                               Convolution{.window = {.kernel_h = 3, .kernel_w = 3},
+                                           .weight = values({8, 3, 3, 3}, 0.4f),
+                                           .bias = values({8}, 0.2f),
+                                           .activation = first},
+                               {0});
+  const NodeId b = builder.add("b",
+                               Depthwise{.window = {.kernel_h = 3, .kernel_w = 3},
+                                         .weight = values({3, 3, 8}, 0.4f),
+                                         .bias = values({8}, 0.2f),
+                                         .activation = Activation::kRelu},
+                               {a});
   const NodeId c = builder.add("c", Convolution{.window = {}, .weight = values({6, 1, 1, 8}, 0.5f)}, {b});
   const NodeId pad = builder.add("pad", Pad{{1, 1, 0, 0}}, {c});
   const NodeId pool = builder.add("pool", GlobalAveragePool{}, {pad});
-  const NodeId fc = builder.add("fc", Linear{.weight = values({4, 6}, 0.5f), .bias = values({4}, 0.2f)}, {pool});
+  const NodeId fc =
+      builder.add("fc", Linear{.weight = values({4, 6}, 0.5f), .bias = values({4}, 0.2f)}, {pool});
   auto graph = std::move(builder).finish(builder.add("softmax", Softmax{}, {fc}));
   EXPECT_TRUE(graph) << graph.error().message;
   graph->labels = {"w", "x", "y", "z"};
@@ -121,7 +133,8 @@ TEST(quantize, splitting_activations_changes_no_score_and_is_undone_by_fusing) {
   EXPECT_GT(split.size(), whole.size());
   const std::vector<float> image = testing::noise(whole.input_shape(), 5);
   reference::Interpreter a(whole), b(split);
-  EXPECT_THAT(testing::scores_of(a, image), ::testing::Pointwise(::testing::FloatNear(1e-5f), testing::scores_of(b, image)));
+  EXPECT_THAT(testing::scores_of(a, image),
+              ::testing::Pointwise(::testing::FloatNear(1e-5f), testing::scores_of(b, image)));
   EXPECT_EQ(fuse_activation(split).nodes.size(), whole.nodes.size());
 }
 
@@ -194,7 +207,8 @@ std::vector<float> everything(const Graph& graph, const std::vector<float>& imag
 }
 
 TEST(quantize, layers_have_the_same_bits_on_every_isa_with_a_fused_multiply_add) {
-  for (const char* name : {"mobilenet_v1:width=0.5,resolution=32,classes=10", "mobilenet_v2:width=0.35,resolution=48,classes=11"}) {
+  for (const char* name : {"mobilenet_v1:width=0.5,resolution=32,classes=10",
+                           "mobilenet_v2:width=0.35,resolution=48,classes=11"}) {
     const Graph graph = canonical(family(name));
     const std::vector<float> image = testing::noise(graph.input_shape(), 2);
     const std::vector<float> best = everything(graph, image, cpu::available_isas().back());
@@ -246,7 +260,8 @@ double mean_error(const Quantized& q) {
         auto& of = sums[static_cast<std::size_t>(id)];
         of.resize(static_cast<std::size_t>(node.shape.c), 0);
         for (std::size_t i = 0; i < values.size(); ++i)
-          of[i % of.size()] += values[i] / (static_cast<double>(node.shape.pixels()) * static_cast<double>(images.size()));
+          of[i % of.size()] +=
+              values[i] / (static_cast<double>(node.shape.pixels()) * static_cast<double>(images.size()));
       }
     };
   };
@@ -319,7 +334,9 @@ TEST(quantize, equalisation_leaves_a_clipping_relu6_and_a_value_read_twice_alone
 TEST(quantize, what_cannot_be_quantized_is_said) {
   const Graph graph = chain();
   const auto images = noise_images(graph.input_shape(), 1);
-  const auto message = [](const auto& result) { return result ? std::string("no error") : result.error().message; };
+  const auto message = [](const auto& result) {
+    return result ? std::string("no error") : result.error().message;
+  };
   EXPECT_THAT(message(to_int8(graph, {})), HasSubstr("no images"));
   EXPECT_THAT(message(to_int8(quantized(graph).graph, images)), HasSubstr("int8 already"));
   EXPECT_THAT(message(to_int8(graph, std::vector<Image>(1, Image(5)))), HasSubstr("an image of 5 values"));
@@ -346,14 +363,17 @@ TEST(quantize, a_network_that_always_gives_zero_is_quantized_all_the_same) {
   EXPECT_TRUE(validate(q.graph));
   reference::Interpreter a(q.real), b(q.graph);
   const auto x = testing::noise(graph.input_shape(), 3);
-  EXPECT_THAT(testing::scores_of(b, x), ::testing::Pointwise(::testing::FloatNear(0.02f), testing::scores_of(a, x)));
+  EXPECT_THAT(testing::scores_of(b, x),
+              ::testing::Pointwise(::testing::FloatNear(0.02f), testing::scores_of(a, x)));
 }
 
 TEST(quantize, the_page_has_a_card_a_node_and_says_how_large_the_weights_are) {
   const Quantized q = quantized(small_v3());
   const std::string text = page(q, {"v3", "8 images of noise", {}, decibels(q)});
   std::size_t cards = 0;
-  for (std::size_t at = text.find("class=\"card\""); at != std::string::npos; at = text.find("class=\"card\"", at + 1)) ++cards;
+  for (std::size_t at = text.find("class=\"card\""); at != std::string::npos;
+       at = text.find("class=\"card\"", at + 1))
+    ++cards;
   EXPECT_EQ(cards, q.graph.nodes.size());
   for (const Node& node : q.graph.nodes) EXPECT_THAT(text, HasSubstr("<h3>" + node.name + "<span>"));
   EXPECT_THAT(text, ::testing::Not(HasSubstr("nan")));

@@ -1,11 +1,12 @@
 // Histograms, and the ranges that are chosen from them.
+#include "quantize/range.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "quantize/range.h"
 
 namespace linnet::quantize {
 namespace {
@@ -53,8 +54,10 @@ TEST(histogram, is_the_same_in_whatever_order_and_parts_it_is_made) {
   for (std::size_t i = 0; i < values.size(); i += 7) values[i] *= 300;
   const Histogram whole = histogram(values);
   Histogram backwards, merged;
-  for (std::size_t i = values.size(); i > 0; --i) ASSERT_TRUE(backwards.add(std::span(values).subspan(i - 1, 1)));
-  for (std::size_t part = 0; part < 10; ++part) merged.merge(histogram(std::span(values).subspan(part * 500, 500)));
+  for (std::size_t i = values.size(); i > 0; --i)
+    ASSERT_TRUE(backwards.add(std::span(values).subspan(i - 1, 1)));
+  for (std::size_t part = 0; part < 10; ++part)
+    merged.merge(histogram(std::span(values).subspan(part * 500, 500)));
   for (const Histogram* h : {&backwards, &merged}) {
     EXPECT_EQ(h->width(), whole.width());
     EXPECT_EQ(h->count(), whole.count());
@@ -116,7 +119,8 @@ TEST(range, least_squares_is_no_worse_than_any_other) {
   for (std::size_t i = 0; i < values.size(); i += 500) values[i] *= 5;
   const Histogram h = histogram(values);
   const double least = squared_error(values, choose_range(h, Method::kMse));
-  for (const Method method : kMethods) EXPECT_LE(least, 1.02 * squared_error(values, choose_range(h, method)));
+  for (const Method method : kMethods)
+    EXPECT_LE(least, 1.02 * squared_error(values, choose_range(h, method)));
   EXPECT_LT(least, 0.95 * squared_error(values, choose_range(h, Method::kMinMax)));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "quantize/change_layer.h"
 #include "reference/interpreter.h"
 
 namespace linnet::quantize {
@@ -17,19 +18,13 @@ Constant as_float(const Constant& constant) {
 
 /// The layer as a float one without an activation; the integers of an int8 one stay what they are.
 Op without_activation(Op op) {
-  std::visit(Overloaded{
-                 [](auto&) {},
-                 []<class L>(L& o)
-                   requires requires { o.weight_scale; }
-                 {
-                   o.activation = Activation::kNone;
-                   if (o.weight.type() != ElementType::kInt8) return;
-                   o.weight = as_float<std::int8_t>(o.weight);
-                   if (!o.bias.absent()) o.bias = as_float<std::int32_t>(o.bias);
-                   o.weight_scale = {};
-                 },
-             },
-             op);
+  change_layer(op, [](auto& o) {
+    o.activation = Activation::kNone;
+    if (o.weight.type() != ElementType::kInt8) return;
+    o.weight = as_float<std::int8_t>(o.weight);
+    if (!o.bias.absent()) o.bias = as_float<std::int32_t>(o.bias);
+    o.weight_scale = {};
+  });
   return op;
 }
 

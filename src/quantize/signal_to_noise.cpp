@@ -67,7 +67,7 @@ Result<std::vector<double>> signal_to_noise(const Quantized& quantized, std::spa
       }));
   std::vector<double> decibels;
   for (const Power& p : total)
-    decibels.push_back(p.noise == 0  ? std::numeric_limits<double>::infinity()
+    decibels.push_back(p.noise == 0    ? std::numeric_limits<double>::infinity()
                        : p.signal == 0 ? -std::numeric_limits<double>::infinity()
                                        : 10 * std::log10(p.signal / p.noise));
   return decibels;

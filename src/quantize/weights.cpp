@@ -5,6 +5,7 @@
 
 #include "graph/quantized.h"
 #include "numerics/multiplier.h"
+#include "quantize/change_layer.h"
 
 namespace linnet::quantize {
 namespace {
@@ -99,8 +100,8 @@ Channel quantize_channel(std::span<const float> weights, double bias, const Quan
     // A bias beyond kLargestOutput saturates the output as well as one at it.
     const double most = kLargestOutput / 2 / multiplier;
     const double wanted = std::round(std::clamp(bias / (from * channel.scale), -most, most));
-    channel.bias = static_cast<std::int32_t>(
-        std::clamp<double>(wanted, -kLargestAccumulator, kLargestAccumulator));
+    channel.bias =
+        static_cast<std::int32_t>(std::clamp<double>(wanted, -kLargestAccumulator, kLargestAccumulator));
     const std::int64_t bound = bound_of(channel, x.zero_point);
     const auto by = numerics::layer_multiplier(x.scale, channel.scale, y.scale);
     if (wanted == channel.bias && by && linnet_is_exact_in_float(bound, *by)) return channel;
@@ -142,17 +143,11 @@ IntegerWeights quantize_layer(const Op& op, const Quantization& x, const Quantiz
   }
   result.op = op;
   const std::vector<int> dims = layer.weight.dims();
-  std::visit(Overloaded{
-                 [](auto&) {},
-                 [&]<class L>(L& o)
-                   requires requires { o.weight_scale; }
-                 {
-                   o.weight = Constant(dims, std::move(weights));
-                   o.weight_scale = Constant({layer.channels}, std::move(scales));
-                   o.bias = Constant({layer.channels}, std::move(biases));
-                 },
-             },
-             result.op);
+  change_layer(result.op, [&](auto& o) {
+    o.weight = Constant(dims, std::move(weights));
+    o.weight_scale = Constant({layer.channels}, std::move(scales));
+    o.bias = Constant({layer.channels}, std::move(biases));
+  });
   return result;
 }
 

@@ -1,4 +1,6 @@
 // Weights and biases as integers, and the bounds that they keep.
+#include "quantize/weights.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,7 +9,6 @@
 #include "base/random.h"
 #include "graph/builder.h"
 #include "graph/quantized.h"
-#include "quantize/weights.h"
 
 namespace linnet::quantize {
 namespace {

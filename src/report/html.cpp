@@ -64,7 +64,8 @@ void Page::figures(const std::vector<std::pair<std::string, std::string>>& value
 void Page::card(std::string_view title, std::string_view subtitle,
                 const std::vector<std::pair<std::string, std::string>>& facts,
                 const std::vector<std::string>& pictures) {
-  body_ += "<section class=\"card\"><h3>" + escape(title) + "<span>" + escape(subtitle) + "</span></h3>\n<dl>";
+  body_ +=
+      "<section class=\"card\"><h3>" + escape(title) + "<span>" + escape(subtitle) + "</span></h3>\n<dl>";
   for (const auto& [name, value] : facts)
     body_ += "<div><dt>" + escape(name) + "</dt><dd>" + escape(value) + "</dd></div>";
   body_ += "</dl>\n<div class=\"pictures\">\n";

@@ -26,29 +26,32 @@ std::string closed(std::string_view element, std::string_view tip) {
 }  // namespace
 
 Svg::Svg(double width, double height, std::string_view what, Size size)
-    : head_(fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.7g} {:.7g}\" role=\"img\" "
-                        "aria-label=\"{}\"{}>\n",
-                        width, height, escape(what), size == Size::kWide ? " class=\"wide\"" : "")) {}
+    : head_(
+          fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.7g} {:.7g}\" role=\"img\" "
+                      "aria-label=\"{}\"{}>\n",
+                      width, height, escape(what), size == Size::kWide ? " class=\"wide\"" : "")) {}
 
 void Svg::rect(double x, double y, double width, double height, Colour fill, std::string_view tip) {
-  body_ += fmt::format("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"{}", x, y,
-                       width, height, css(fill), closed("rect", tip));
+  body_ += fmt::format("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"{}", x,
+                       y, width, height, css(fill), closed("rect", tip));
 }
 
 void Svg::line(double x1, double y1, double x2, double y2, Colour stroke, double width, bool dashed) {
   body_ += fmt::format(
-      "<line x1=\"{:.2f}\" y1=\"{:.2f}\" x2=\"{:.2f}\" y2=\"{:.2f}\" stroke=\"{}\" stroke-width=\"{:.7g}\"{}/>\n",
+      "<line x1=\"{:.2f}\" y1=\"{:.2f}\" x2=\"{:.2f}\" y2=\"{:.2f}\" stroke=\"{}\" "
+      "stroke-width=\"{:.7g}\"{}/>\n",
       x1, y1, x2, y2, css(stroke), width, dashed ? " stroke-dasharray=\"4 3\"" : "");
 }
 
 void Svg::circle(double x, double y, double radius, Colour fill, std::string_view tip) {
-  body_ += fmt::format("<circle cx=\"{:.2f}\" cy=\"{:.2f}\" r=\"{:.7g}\" fill=\"{}\"{}", x, y, radius, css(fill),
-                       closed("circle", tip));
+  body_ += fmt::format("<circle cx=\"{:.2f}\" cy=\"{:.2f}\" r=\"{:.7g}\" fill=\"{}\"{}", x, y, radius,
+                       css(fill), closed("circle", tip));
 }
 
 void Svg::text(double x, double y, std::string_view text, Anchor anchor) {
   const char* name = anchor == Anchor::kStart ? "start" : anchor == Anchor::kMiddle ? "middle" : "end";
-  body_ += fmt::format("<text x=\"{:.2f}\" y=\"{:.2f}\" text-anchor=\"{}\">{}</text>\n", x, y, name, escape(text));
+  body_ +=
+      fmt::format("<text x=\"{:.2f}\" y=\"{:.2f}\" text-anchor=\"{}\">{}</text>\n", x, y, name, escape(text));
 }
 
 }  // namespace linnet::report

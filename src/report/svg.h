@@ -32,7 +32,7 @@ class Svg {
 
 /// From values to pixels.
 struct Axis {
-  double low = 0, high = 1;    ///< values
+  double low = 0, high = 1;   ///< values
   double start = 0, end = 1;  ///< where they lie
   double operator()(double value) const {
     return high == low ? start : start + (value - low) / (high - low) * (end - start);

@@ -35,8 +35,9 @@ class quantize_verb : public ::testing::Test {
   }
   /// `linnet quantize` of the network on the pictures.
   Outcome quantize(const std::string& out, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {"quantize", "--model", kNetwork, "--calibration", pictures(), "--mean", "0.5",
-                                          "--std", "0.5", "-o", out};
+    std::vector<std::string> arguments = {"quantize", "--model", kNetwork, "--calibration",
+                                          pictures(), "--mean",  "0.5",    "--std",
+                                          "0.5",      "-o",      out};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run(arguments);
   }
@@ -55,8 +56,8 @@ TEST_F(quantize_verb, writes_an_int8_model_that_labels_pictures_and_says_what_it
   EXPECT_THAT(outcome.out, HasSubstr("SQNR, dB"));
   EXPECT_THAT(outcome.out, HasSubstr("classifier.3"));
   EXPECT_THAT(outcome.out, HasSubstr("in float32"));
-  const Outcome labels =
-      run({"classify", "--backend", "reference", "--model", out, "--top", "1", "--json", pictures() / "0.ppm"});
+  const Outcome labels = run(
+      {"classify", "--backend", "reference", "--model", out, "--top", "1", "--json", pictures() / "0.ppm"});
   EXPECT_EQ(labels.code, 0) << labels.err;
   EXPECT_THAT(labels.err, Not(HasSubstr("does not say"))) << "preprocessing travels with the model";
 }
@@ -92,9 +93,11 @@ TEST_F(quantize_verb, writes_the_same_bytes_whatever_threads_and_isa) {
 TEST_F(quantize_verb, options_change_the_model) {
   ASSERT_EQ(quantize(path("usual.safetensors")).code, 0);
   const std::string usual = content(path("usual.safetensors"));
-  for (const std::vector<std::string>& option :
-       {std::vector<std::string>{"--method", "minmax"}, {"--method", "kl"}, {"--method", "percentile"},
-        {"--no-bias-correction"}, {"--no-weight-search"}}) {
+  for (const std::vector<std::string>& option : {std::vector<std::string>{"--method", "minmax"},
+                                                 {"--method", "kl"},
+                                                 {"--method", "percentile"},
+                                                 {"--no-bias-correction"},
+                                                 {"--no-weight-search"}}) {
     const Outcome outcome = quantize(path("other.safetensors"), option);
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_FALSE(usual == content(path("other.safetensors"))) << option.back();
@@ -117,7 +120,8 @@ TEST_F(quantize_verb, an_untrained_family_needs_no_pictures_and_a_file_does) {
   ASSERT_EQ(run({"convert", kNetwork, path("float.safetensors")}).code, 0);
   const Outcome file = run({"quantize", "--model", path("float.safetensors"), "-o", path("x.safetensors")});
   EXPECT_EQ(file.code, 2);
-  EXPECT_THAT(file.err, HasSubstr("linnet quantize --model " + path("float.safetensors") + " --calibration FOLDER"));
+  EXPECT_THAT(file.err,
+              HasSubstr("linnet quantize --model " + path("float.safetensors") + " --calibration FOLDER"));
 }
 
 TEST_F(quantize_verb, other_verbs_make_an_int8_model_for_themselves) {
@@ -134,7 +138,8 @@ TEST_F(quantize_verb, other_verbs_make_an_int8_model_for_themselves) {
     return json::parse(outcome.out)["predictions"];
   };
   EXPECT_EQ(predictions({path("int8.safetensors")}),
-            predictions({kNetwork, "--precision", "int8", "--calibration", pictures(), "--mean", "0.5", "--std", "0.5"}));
+            predictions({kNetwork, "--precision", "int8", "--calibration", pictures(), "--mean", "0.5",
+                         "--std", "0.5"}));
 }
 
 TEST_F(quantize_verb, says_what_is_wrong) {
@@ -154,8 +159,8 @@ TEST_F(quantize_verb, says_what_is_wrong) {
                              path("empty"), "-o", path("x.safetensors")});
   EXPECT_EQ(empty.code, 1);
   ASSERT_EQ(quantize(path("int8.safetensors")).code, 0);
-  const Outcome again = run({"quantize", "--model", path("int8.safetensors"), "--calibration", pictures(), "-o",
-                             path("x.safetensors")});
+  const Outcome again = run({"quantize", "--model", path("int8.safetensors"), "--calibration", pictures(),
+                             "-o", path("x.safetensors")});
   EXPECT_EQ(again.code, 1);
   EXPECT_THAT(again.err, HasSubstr("int8 already"));
 }

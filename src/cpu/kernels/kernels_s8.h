@@ -17,7 +17,7 @@ struct KernelsS8 {
   Kernel<ConvolutionS8> pointwise;
   Kernel<ConvolutionS8> convolution;
   Kernel<ConvolutionS8> linear;
-  DepthwiseLayoutS8 depthwise_layout;  ///< how the weights of the next four are packed
+  DepthwiseLayoutS8 depthwise_layout;      ///< how the weights of the next four are packed
   Kernel<DepthwiseS8> depthwise3_stride1;  ///< windows of 3 x 3, quads
   Kernel<DepthwiseS8> depthwise3_stride2;
   Kernel<DepthwiseS8> depthwise5_stride1;  ///< windows of 5 x 5, quads

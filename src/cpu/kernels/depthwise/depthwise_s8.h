@@ -1,7 +1,7 @@
 // Depthwise int8 convolution: every channel with its own R x S kernel.
 //
-// acc = sum((x - zero_x) * (w - zero_w)) + bias over the taps inside the image; y = requantize(acc); last where
-// there is a table y = lookup(table, y): numerics/int8.h, step by step.
+// acc = sum((x - zero_x) * (w - zero_w)) + bias over the taps inside the image; y = requantize(acc); last
+// where there is a table y = lookup(table, y): numerics/int8.h, step by step.
 //
 // Windows of 3 x 3 and 5 x 5 run on quads: four bytes of one channel, from four rows of one column, which an
 // instruction multiplies by four weights and adds to one accumulator. A quad of rows serves as many output
@@ -33,8 +33,8 @@ struct DepthwiseLayoutS8 {
   int offset_odd;    ///< to rows 1 and 3
 };
 
-/// Computes output rows [row_begin, row_end). Padding may be anything, on any side. x is read within its rows,
-/// nothing else is written than y.
+/// Computes output rows [row_begin, row_end). Padding may be anything, on any side. x is read within its
+/// rows, nothing else is written than y.
 struct DepthwiseS8 {
   const std::int8_t* x;  ///< [ring, w, c]: row i of the image at x + (i % ring) * w * c
   int ring;              ///< h where the whole image is there, less where only the rows that are needed are
@@ -92,8 +92,8 @@ inline constexpr bool is_depthwise_square_s8(int kernel_h, int kernel_w, int str
          (stride_h == 1 || stride_h == 2);
 }
 
-/// The weights of a quad for vpmaddwd. x is seen as two int16: v = 256 * x1 + (x0 + 128) and its upper byte x1.
-/// (x0 + 128) * w0 + x1 * w1 = v * w0 + x1 * (w1 - 256 * w0), and with |w| <= 127 both factors fit int16.
+/// The weights of a quad for vpmaddwd. x is seen as two int16: v = 256 * x1 + (x0 + 128) and its upper byte
+/// x1. (x0 + 128) * w0 + x1 * w1 = v * w0 + x1 * (w1 - 256 * w0), and with |w| <= 127 both factors fit int16.
 struct WeightPairS8 {
   std::int16_t whole;
   std::int16_t upper;

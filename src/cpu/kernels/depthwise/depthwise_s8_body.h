@@ -73,7 +73,8 @@ inline __attribute__((always_inline)) void accumulate_depthwise_s8(
 }
 
 template <class Q, int kKernel, int kStride, int kRows, int kPixels>
-__attribute__((noinline)) void depthwise_tile_s8(const DepthwiseTileS8& tile, const typename Q::Int8::Output& to) {
+__attribute__((noinline)) void depthwise_tile_s8(const DepthwiseTileS8& tile,
+                                                 const typename Q::Int8::Output& to) {
   using V = typename Q::Int8;
   DepthwiseAccumulatorsS8<Q, kRows, kPixels> acc;
   accumulate_depthwise_s8<Q, kKernel, kStride>(tile, acc);
@@ -93,10 +94,9 @@ __attribute__((noinline)) void depthwise_tile_s8(const DepthwiseTileS8& tile, co
 #pragma GCC unroll 8
     for (int j = 0; j < kPixels; ++j) {
       auto& a = acc.of[row][j];
-      const typename V::S8 y =
-          V::clamp(V::pack(V::scale(a[0], scale[0], to), V::scale(a[1], scale[1], to),
-                           V::scale(a[2], scale[2], to), V::scale(a[3], scale[3], to)),
-                   to);
+      const typename V::S8 y = V::clamp(V::pack(V::scale(a[0], scale[0], to), V::scale(a[1], scale[1], to),
+                                                V::scale(a[2], scale[2], to), V::scale(a[3], scale[3], to)),
+                                        to);
       std::int8_t* const p = tile.y + row * tile.y_row + j * tile.y_pixel;
       if (whole)
         V::store(p, y);
@@ -107,15 +107,16 @@ __attribute__((noinline)) void depthwise_tile_s8(const DepthwiseTileS8& tile, co
 
 /// The same where a channel is not exact in float: one column at a time, not worth more code.
 template <class Q, int kKernel, int kStride, int kRows>
-__attribute__((noinline)) void depthwise_tile_64_s8(const DepthwiseTileS8& tile, const typename Q::Int8::Output& to) {
+__attribute__((noinline)) void depthwise_tile_64_s8(const DepthwiseTileS8& tile,
+                                                    const typename Q::Int8::Output& to) {
   using V = typename Q::Int8;
   DepthwiseAccumulatorsS8<Q, kRows, 1> acc;
   accumulate_depthwise_s8<Q, kKernel, kStride>(tile, acc);
   for (int row = 0; row < kRows; ++row) {
     typename V::I32 scaled[4];
     for (int v = 0; v < 4; ++v)
-      scaled[v] = V::scale(acc.of[row][0][v], V::load(tile.m + v * V::kLanes),
-                           V::load(tile.t + v * V::kLanes), to);
+      scaled[v] =
+          V::scale(acc.of[row][0][v], V::load(tile.m + v * V::kLanes), V::load(tile.t + v * V::kLanes), to);
     V::store_partial(tile.y + row * tile.y_row,
                      V::clamp(V::pack(scaled[0], scaled[1], scaled[2], scaled[3]), to), tile.channels);
   }
@@ -197,8 +198,9 @@ void make_quads_s8(const DepthwiseS8& a, const DepthwiseRowsS8<kQuads>& rows, in
 
 /// A block of channels of kRows output rows.
 template <class Q, int kKernel, int kStride, int kRows>
-void depthwise_strips_s8(const DepthwiseS8& a, const DepthwiseRowsS8<quads_of_window_s8(kKernel, kStride)>& rows,
-                         int channel, DepthwiseTileS8 tile) {
+void depthwise_strips_s8(const DepthwiseS8& a,
+                         const DepthwiseRowsS8<quads_of_window_s8(kKernel, kStride)>& rows, int channel,
+                         DepthwiseTileS8 tile) {
   using V = typename Q::Int8;
   constexpr int kQuads = quads_of_window_s8(kKernel, kStride);
   constexpr int kStrip = (kStripQuadsS8 / kQuads - kKernel) / kStride + 1;
@@ -208,8 +210,8 @@ void depthwise_strips_s8(const DepthwiseS8& a, const DepthwiseRowsS8<quads_of_wi
   for (int strips = (a.wo + kStrip - 1) / kStrip, begin = 0; strips > 0; --strips) {
     const int end = begin + (a.wo - begin + strips - 1) / strips;
     const int left = begin * kStride - a.pad_left;
-    make_quads_s8<Q, kQuads>(a, rows, channel, tile.channels, left, left + (end - 1 - begin) * kStride + kKernel,
-                             quads);
+    make_quads_s8<Q, kQuads>(a, rows, channel, tile.channels, left,
+                             left + (end - 1 - begin) * kStride + kKernel, quads);
     tile.quads = quads;
     for (int tiles = (end - begin + kPixels - 1) / kPixels; begin < end; --tiles) {
       const int pixels = tile.m ? 1 : (end - begin + tiles - 1) / tiles;

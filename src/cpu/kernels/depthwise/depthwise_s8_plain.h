@@ -1,5 +1,5 @@
-// depthwise_any_s8: any window, stride and zero points, int16 weights, plain loops that the compiler turns into
-// vectors of the unit's ISA. End: requantization of a block. Internal linkage: see finish_body.h.
+// depthwise_any_s8: any window, stride and zero points, int16 weights, plain loops that the compiler turns
+// into vectors of the unit's ISA. End: requantization of a block. Internal linkage: see finish_body.h.
 #pragma once
 
 #include "cpu/kernels/depthwise/depthwise_s8.h"

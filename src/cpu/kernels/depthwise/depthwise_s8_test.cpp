@@ -1,5 +1,5 @@
-// Every ISA's int8 depthwise kernels against a naive loop over numerics/int8.h: equality, for every shape, whole
-// images and rings of rows.
+// Every ISA's int8 depthwise kernels against a naive loop over numerics/int8.h: equality, for every shape,
+// whole images and rings of rows.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -49,7 +49,8 @@ struct Case {
   }
   std::string text() const {
     return fmt::format(
-        "seed {}: {} x {} x {}, window {} x {}, stride {} x {}, padding {} and {}, to {} x {}, zero points {} and "
+        "seed {}: {} x {} x {}, window {} x {}, stride {} x {}, padding {} and {}, to {} x {}, zero points "
+        "{} and "
         "{}, {}{}",
         seed, h, w, c, kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, ho, wo, zero_x, zero_w,
         in_float ? "in float" : "64-bit", table.empty() ? "" : ", table");
@@ -65,7 +66,7 @@ std::int8_t draw(Random& random, int fill, int least) {
 
 Case draw_case(std::uint64_t seed) {
   Random random(seed);
-  constexpr int kChannels[] = {1,  2,  3,  5,  7,  8,  9,  15, 16, 17, 24,  31,  32, 33,
+  constexpr int kChannels[] = {1,  2,  3,  5,  7,  8,  9,  15, 16,  17,  24,  31,  32, 33,
                                40, 48, 63, 64, 65, 72, 96, 97, 100, 130, 144, 160, 200};
   Case c;
   c.seed = seed;
@@ -141,7 +142,8 @@ std::vector<std::int8_t> naive(const Case& c) {
   return y;
 }
 
-/// Runs a case on an ISA a few rows at a time, out of a ring that holds just the rows in use, all memory guarded.
+/// Runs a case on an ISA a few rows at a time, out of a ring that holds just the rows in use, all memory
+/// guarded.
 void check(const Case& c, Isa isa) {
   const KernelsS8& kernels = kernels_s8(isa);
   const DepthwiseWeightsS8 from = c.weights();
@@ -185,8 +187,9 @@ void check(const Case& c, Isa isa) {
     depthwise_kernel_s8(kernels, from, packed).run(a);
     for (std::size_t i = 0; i < y.size(); ++i)
       ASSERT_EQ(y[i], expected[static_cast<std::size_t>(begin) * row_size + i])
-          << kernels.isa << ", " << c.text() << ": rows from " << begin << " by " << step << ", ring of " << ring
-          << ", pixel " << i / static_cast<std::size_t>(c.c) << ", channel " << i % static_cast<std::size_t>(c.c);
+          << kernels.isa << ", " << c.text() << ": rows from " << begin << " by " << step << ", ring of "
+          << ring << ", pixel " << i / static_cast<std::size_t>(c.c) << ", channel "
+          << i % static_cast<std::size_t>(c.c);
     ASSERT_TRUE(y.intact()) << kernels.isa << " wrote before y, " << c.text();
   }
 }

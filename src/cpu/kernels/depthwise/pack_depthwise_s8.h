@@ -26,7 +26,8 @@ struct DepthwiseWeightsS8 {
 /// whole blocks of kDepthwisePlainBlockS8.
 struct PackedDepthwiseS8 {
   bool in_quads = false;
-  AlignedVector<std::byte> weight;   ///< [block][output row][quad][column][vector][lane][row]; or int16 [R, S, c]
+  AlignedVector<std::byte>
+      weight;  ///< [block][output row][quad][column][vector][lane][row]; or int16 [R, S, c]
   AlignedVector<std::int32_t> bias;  ///< quads: [block][output row][vector][lane], with all zero points
   AlignedVector<float> scale;        ///< m * 2^-t; empty where m and t are not
   AlignedVector<std::int32_t> m;     ///< empty where every channel is exact in float

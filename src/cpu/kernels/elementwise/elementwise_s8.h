@@ -1,6 +1,6 @@
-// int8 kernels that touch every value once: residual add, the gate of squeeze-and-excite, functions of one value
-// as tables, and the way in from float32. Each is a function of numerics/ on every value. y may be the first
-// operand where that is int8.
+// int8 kernels that touch every value once: residual add, the gate of squeeze-and-excite, functions of one
+// value as tables, and the way in from float32. Each is a function of numerics/ on every value. y may be the
+// first operand where that is int8.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The bodies of add_s8, multiply_s8, lookup_s8 and quantize_input_s8, over any ISA's Int8. Internal linkage: see
-// finish_body.h.
+// The bodies of add_s8, multiply_s8, lookup_s8 and quantize_input_s8, over any ISA's Int8. Internal linkage:
+// see finish_body.h.
 #pragma once
 
 #include "cpu/kernels/elementwise/elementwise_s8.h"
@@ -16,7 +16,8 @@ void add_s8(const AddS8& a) {
   for (; i + kBlock <= a.n; i += kBlock) V::store(a.y + i, V::add(V::load(a.a + i), V::load(a.b + i), sum));
   if (i == a.n) return;
   const int rest = static_cast<int>(a.n - i);
-  V::store_partial(a.y + i, V::add(V::load_partial(a.a + i, rest), V::load_partial(a.b + i, rest), sum), rest);
+  V::store_partial(a.y + i, V::add(V::load_partial(a.a + i, rest), V::load_partial(a.b + i, rest), sum),
+                   rest);
 }
 
 template <class V>

@@ -1,4 +1,5 @@
-// Element-wise int8 kernels and the pool in plain C++: the functions of numerics/ on one value after the other.
+// Element-wise int8 kernels and the pool in plain C++: the functions of numerics/ on one value after the
+// other.
 #pragma once
 
 #include "cpu/kernels/elementwise/elementwise_s8.h"
@@ -9,7 +10,8 @@ namespace linnet::cpu::scalar {
 namespace {
 
 void add_s8(const AddS8& a) {
-  for (std::ptrdiff_t i = 0; i < a.n; ++i) a.y[i] = linnet_add(a.a[i], a.zero_a, a.b[i], a.zero_b, a.by, a.to);
+  for (std::ptrdiff_t i = 0; i < a.n; ++i)
+    a.y[i] = linnet_add(a.a[i], a.zero_a, a.b[i], a.zero_b, a.by, a.to);
 }
 
 void multiply_s8(const MultiplyS8& a) {

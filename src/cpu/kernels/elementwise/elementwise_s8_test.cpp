@@ -1,4 +1,5 @@
-// Every ISA's element-wise int8 kernels against the functions of numerics/, one value after the other: equality.
+// Every ISA's element-wise int8 kernels against the functions of numerics/, one value after the other:
+// equality.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -51,7 +52,8 @@ TEST(elementwise_s8, add_equals_linnet_add) {
     AddS8 a = {};
     a.zero_a = in(random, -128, 127);
     a.zero_b = in(random, -128, 127);
-    a.by = {in(random, 0, LINNET_ADD_M_MAX), in(random, 0, LINNET_ADD_M_MAX), in(random, 1, LINNET_ADD_T_MAX)};
+    a.by = {in(random, 0, LINNET_ADD_M_MAX), in(random, 0, LINNET_ADD_M_MAX),
+            in(random, 1, LINNET_ADD_T_MAX)};
     a.to = draw_output(random);
     std::vector<std::int8_t> expected;
     for (std::size_t i = 0; i < n; ++i)
@@ -83,11 +85,13 @@ TEST(elementwise_s8, multiply_equals_linnet_multiply) {
     a.zero_x = in(random, -128, 127);
     a.zero_gate = in(random, -128, 127);
     // Small shifts are beyond the float form.
-    a.by = {in(random, LINNET_M_MIN, LINNET_M_MAX) | 1, random.below(3) ? in(random, 26, 40) : in(random, 1, 62)};
+    a.by = {in(random, LINNET_M_MIN, LINNET_M_MAX) | 1,
+            random.below(3) ? in(random, 26, 40) : in(random, 1, 62)};
     a.to = draw_output(random);
     kernels.multiply.run(a);
     for (std::size_t i = 0; i < n; ++i)
-      ASSERT_EQ(y[i], linnet_multiply(x[i], a.zero_x, gate[i % static_cast<std::size_t>(c)], a.zero_gate, a.by, a.to))
+      ASSERT_EQ(y[i], linnet_multiply(x[i], a.zero_x, gate[i % static_cast<std::size_t>(c)], a.zero_gate,
+                                      a.by, a.to))
           << "value " << i << " of " << pixels << " x " << c;
     ASSERT_TRUE(y.intact());
   });
@@ -100,7 +104,8 @@ TEST(elementwise_s8, lookup_equals_linnet_lookup) {
     draw(random, x);
     for (std::size_t i = 0; i < 256; ++i) table[i] = static_cast<std::int8_t>(random.next());
     kernels.lookup.run({x.data(), y.data(), static_cast<std::ptrdiff_t>(n), table.data()});
-    for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(y[i], linnet_lookup(table.data(), x[i])) << i << " of " << n;
+    for (std::size_t i = 0; i < n; ++i)
+      ASSERT_EQ(y[i], linnet_lookup(table.data(), x[i])) << i << " of " << n;
     ASSERT_TRUE(y.intact());
   });
 }
@@ -122,7 +127,8 @@ TEST(elementwise_s8, quantize_input_equals_quantize_real_also_for_what_is_no_num
     const auto n = static_cast<std::size_t>(kSizes[random.below(std::size(kSizes))]);
     Guarded<float> x(n);
     Guarded<std::int8_t> y(n);
-    const float factor = random.below(2) ? 1.0f : static_cast<float>(std::ldexp(1 + random.unit(), in(random, -4, 8)));
+    const float factor =
+        random.below(2) ? 1.0f : static_cast<float>(std::ldexp(1 + random.unit(), in(random, -4, 8)));
     for (std::size_t i = 0; i < n; ++i) {
       // Halves, on which rounding to even shows, and any number.
       const float half = static_cast<float>(in(random, -1100, 1100)) * 0.5f;
@@ -133,7 +139,8 @@ TEST(elementwise_s8, quantize_input_equals_quantize_real_also_for_what_is_no_num
     const int zero = random.below(2) ? in(random, -128, 127) : random.below(2) ? -128 : 127;
     kernels.quantize_input.run({x.data(), y.data(), static_cast<std::ptrdiff_t>(n), factor, zero});
     for (std::size_t i = 0; i < n; ++i)
-      ASSERT_EQ(y[i], numerics::quantize_real(x[i], factor, zero)) << x[i] << " * " << factor << " + " << zero;
+      ASSERT_EQ(y[i], numerics::quantize_real(x[i], factor, zero))
+          << x[i] << " * " << factor << " + " << zero;
     ASSERT_TRUE(y.intact());
   });
 }

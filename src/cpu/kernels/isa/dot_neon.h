@@ -41,7 +41,8 @@ struct Dot {
     alignas(16) static constexpr std::uint8_t kPairs[16] = {0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3};
     std::int32_t four;
     __builtin_memcpy(&four, x, sizeof four);
-    return vqtbl1q_s8(vreinterpretq_s8_s32(vdupq_n_s32(four)), vld1q_u8(kPairs));
+    const int32x4_t loaded = {four, 0, 0, 0};
+    return vqtbl1q_s8(vreinterpretq_s8_s32(loaded), vld1q_u8(kPairs));
   }
   /// Two products of a byte and a byte above -128 fit 16 bits; kWide: one product a time.
   template <int, bool kWide>

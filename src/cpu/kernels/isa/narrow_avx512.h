@@ -10,9 +10,7 @@ namespace {
 
 /// numerics/int8_avx2.h with the partial loads and stores of AVX-512 VL.
 struct NarrowInt8 : numerics::avx2::Int8 {
-  static inline S8 load_partial(const std::int8_t* p, int n) {
-    return _mm256_maskz_loadu_epi8(mask(n), p);
-  }
+  static inline S8 load_partial(const std::int8_t* p, int n) { return _mm256_maskz_loadu_epi8(mask(n), p); }
   static inline void store_partial(std::int8_t* p, S8 v, int n) { _mm256_mask_storeu_epi8(p, mask(n), v); }
 
  private:

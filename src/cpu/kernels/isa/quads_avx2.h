@@ -45,8 +45,8 @@ struct Quads {
     return {_mm256_loadu_si256(p), _mm256_loadu_si256(p + 1)};
   }
   static inline __m256i multiply_add(__m256i acc, const Quad& x, const Weights& w) {
-    return _mm256_add_epi32(acc, _mm256_add_epi32(_mm256_madd_epi16(x.whole, w.whole),
-                                                  _mm256_madd_epi16(x.upper, w.upper)));
+    return _mm256_add_epi32(
+        acc, _mm256_add_epi32(_mm256_madd_epi16(x.whole, w.whole), _mm256_madd_epi16(x.upper, w.upper)));
   }
 };
 

@@ -1,5 +1,5 @@
-// Quads by vpmaddwd, see weight_pair_s8(): AVX-512 without VNNI, in zmm registers and, for the channels left over,
-// in ymm registers.
+// Quads by vpmaddwd, see weight_pair_s8(): AVX-512 without VNNI, in zmm registers and, for the channels left
+// over, in ymm registers.
 #pragma once
 
 #include <immintrin.h>
@@ -42,8 +42,8 @@ struct NarrowQuads {
     return {_mm256_loadu_si256(p), _mm256_loadu_si256(p + 1)};
   }
   static inline __m256i multiply_add(__m256i acc, const Quad& x, const Weights& w) {
-    return _mm256_add_epi32(acc, _mm256_add_epi32(_mm256_madd_epi16(x.whole, w.whole),
-                                                  _mm256_madd_epi16(x.upper, w.upper)));
+    return _mm256_add_epi32(
+        acc, _mm256_add_epi32(_mm256_madd_epi16(x.whole, w.whole), _mm256_madd_epi16(x.upper, w.upper)));
   }
 };
 
@@ -75,8 +75,8 @@ struct Quads {
     return {_mm512_loadu_si512(w), _mm512_loadu_si512(w + 64)};
   }
   static inline __m512i multiply_add(__m512i acc, const Quad& x, const Weights& w) {
-    return _mm512_add_epi32(acc, _mm512_add_epi32(_mm512_madd_epi16(x.whole, w.whole),
-                                                  _mm512_madd_epi16(x.upper, w.upper)));
+    return _mm512_add_epi32(
+        acc, _mm512_add_epi32(_mm512_madd_epi16(x.whole, w.whole), _mm512_madd_epi16(x.upper, w.upper)));
   }
 };
 

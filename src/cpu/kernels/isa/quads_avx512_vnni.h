@@ -1,5 +1,5 @@
-// Four int8 products a lane in one instruction: AVX-512 VNNI, in zmm registers and, for the channels left over,
-// in ymm registers.
+// Four int8 products a lane in one instruction: AVX-512 VNNI, in zmm registers and, for the channels left
+// over, in ymm registers.
 #pragma once
 
 #include <immintrin.h>

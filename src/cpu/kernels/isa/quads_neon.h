@@ -35,7 +35,10 @@ struct Quads {
     asm volatile("" : "+w"(v));
     return v;
   }
-  static inline Weights pin_weights(Weights w) { asm volatile("" : "+w"(w)); return w; }
+  static inline Weights pin_weights(Weights w) {
+    asm volatile("" : "+w"(w));
+    return w;
+  }
   static inline Quad quad(int8x16_t v) { return v; }
   static inline Weights ones() { return vdupq_n_s8(1); }
   static inline Weights load_weights(const std::byte* w) {

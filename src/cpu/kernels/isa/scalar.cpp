@@ -19,7 +19,8 @@ const KernelsS8& kernels_s8() {
       .pointwise = {convolution_s8_scalar, "scalar", "pointwise_s8"},
       .convolution = {convolution_s8_scalar, "scalar", "convolution_s8"},
       .linear = {convolution_s8_scalar, "scalar", "linear_s8"},
-      .depthwise_layout = {.form = QuadForm::kNone, .lanes = 1, .narrow_lanes = 1, .offset_even = 0, .offset_odd = 0},
+      .depthwise_layout =
+          {.form = QuadForm::kNone, .lanes = 1, .narrow_lanes = 1, .offset_even = 0, .offset_odd = 0},
       .depthwise3_stride1 = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},
       .depthwise3_stride2 = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},
       .depthwise5_stride1 = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},

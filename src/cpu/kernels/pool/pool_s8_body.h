@@ -1,5 +1,5 @@
-// The one body of pool_s8, over any ISA's Quads: four pixels are a quad, and all weights are 1. Internal linkage:
-// see finish_body.h.
+// The one body of pool_s8, over any ISA's Quads: four pixels are a quad, and all weights are 1. Internal
+// linkage: see finish_body.h.
 #pragma once
 
 #include "cpu/kernels/elementwise/requantize_s8_body.h"

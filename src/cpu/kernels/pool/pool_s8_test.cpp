@@ -30,7 +30,8 @@ TEST(pool_s8, equals_the_definition_on_every_isa_for_any_shape_and_any_channels)
       a.x = x.data();
       a.y = y.data();
       a.zero_x = random.below(2) ? in(random, -128, 127) : random.below(2) ? -128 : 127;
-      a.by = {in(random, LINNET_M_MIN, LINNET_M_MAX) | 1, random.below(3) ? in(random, 22, 34) : in(random, 1, 62)};
+      a.by = {in(random, LINNET_M_MIN, LINNET_M_MAX) | 1,
+              random.below(3) ? in(random, 22, 34) : in(random, 1, 62)};
       const int lo = in(random, -128, 100);
       a.to = {in(random, -128, 127), lo, in(random, lo, 127)};
       const int middle = in(random, 0, a.c);
@@ -43,8 +44,8 @@ TEST(pool_s8, equals_the_definition_on_every_isa_for_any_shape_and_any_channels)
         std::int32_t sum = 0;
         for (int p = 0; p < a.pixels; ++p) sum += x[static_cast<std::size_t>(p * a.c + c)];
         ASSERT_EQ(y[static_cast<std::size_t>(c)], linnet_average(sum, a.pixels, a.zero_x, a.by, a.to))
-            << to_string(isa) << ", seed " << seed << ": " << a.pixels << " pixels, channel " << c << " of " << a.c
-            << ", cut at " << middle;
+            << to_string(isa) << ", seed " << seed << ": " << a.pixels << " pixels, channel " << c << " of "
+            << a.c << ", cut at " << middle;
       }
       ASSERT_TRUE(y.intact()) << to_string(isa) << ", seed " << seed;
     }
