@@ -91,9 +91,10 @@ void print_text(const Report& report) {
   table.row({"throughput", fmt::format("{:.1f} /s", r.images_per_second), "images"});
   table.row({"arithmetic", fmt::format("{:.1f} GMAC/s", r.gmacs_per_second),
              fmt::format("{} MACs an image", grouped(r.macs))});
-  table.row({"of the ceiling", percent(r.share_of_ceiling, 1),
-             fmt::format("{:.1f} GMAC/s, {:.1f} to {:.1f} meanwhile", r.ceiling_gmacs, r.ceiling_min_gmacs,
-                         r.ceiling_max_gmacs)});
+  if (r.ceiling_gmacs > 0)
+    table.row({"of the ceiling", percent(r.share_of_ceiling, 1),
+               fmt::format("{:.1f} GMAC/s, {:.1f} to {:.1f} meanwhile", r.ceiling_gmacs, r.ceiling_min_gmacs,
+                           r.ceiling_max_gmacs)});
   table.row({"weights", size_text(static_cast<std::uint64_t>(report.model_bytes)), ""});
   table.row(
       {"activations", size_text(static_cast<std::uint64_t>(report.peak_activation_bytes)), "at their peak"});

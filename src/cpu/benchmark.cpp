@@ -46,6 +46,11 @@ void summarise(std::vector<double> times, BenchResult& result) {
   result.stddev_ms = std::sqrt(squares / n);
 }
 
+/// Of a ceiling in 10^9 multiply-adds a second; 0 where there is none.
+double share(double macs, double milliseconds, double ceiling_gmacs) {
+  return milliseconds > 0 && ceiling_gmacs > 0 ? 1e-6 * macs / milliseconds / ceiling_gmacs : 0;
+}
+
 Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler& ceiling,
                                            std::span<const float> image, std::span<float> scores,
                                            const BenchOptions& options) {
@@ -60,13 +65,11 @@ Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler
     std::vector<double> microseconds(graph.nodes.size(), 0.0);
     LINNET_CHECK(executor.run_timed(image, scores, microseconds));
     const double after = ceiling.gmacs();
-    const double macs_a_microsecond = 1e3 * (before + after) / 2;
+    const double around = (before + after) / 2;
     before = after;
     for (std::size_t id = 0; id < times.size(); ++id) {
       times[id].push_back(microseconds[id]);
-      shares[id].push_back(microseconds[id] > 0 ? static_cast<double>(statistics[id].macs) /
-                                                      microseconds[id] / macs_a_microsecond
-                                                : 0);
+      shares[id].push_back(share(static_cast<double>(statistics[id].macs), 1e-3 * microseconds[id], around));
     }
   }
   std::vector<LayerTime> layers;
@@ -127,7 +130,7 @@ Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options
     } while (window_ms < kWindowMs && !done());
     ceilings.push_back(ceiling.gmacs());
     const double around = (ceilings[ceilings.size() - 2] + ceilings.back()) / 2;
-    shares.push_back(1e-6 * window_macs / window_ms / around);
+    shares.push_back(share(window_macs, window_ms, around));
   }
 
   summarise(std::move(times), result);

@@ -25,7 +25,7 @@ struct LayerTime {
   std::string kernel;           ///< "avx512::pointwise_f32"
   std::int64_t macs = 0;        ///< convolution and linear; padding counted
   double microseconds = 0;      ///< the median over the runs; 0 for an Add that a convolution took over
-  double share_of_ceiling = 0;  ///< the median over the runs; 0 without MACs or time
+  double share_of_ceiling = 0;  ///< the median over the runs; 0 without MACs, time or ceiling
 };
 
 struct BenchResult {
@@ -39,7 +39,7 @@ struct BenchResult {
   std::int64_t macs = 0;         ///< of one image
   double gmacs_per_second = 0;   ///< at the median
   /// Multiply-adds a second, divided by what the same threads reached in registers right before and after:
-  /// the median over windows of a few runs.
+  /// the median over windows of a few runs; 0 where the ISA has no instruction for the precision.
   double share_of_ceiling = 0;
   double ceiling_gmacs = 0;  ///< the median of those samples, all threads together
   double ceiling_min_gmacs = 0;

@@ -103,10 +103,9 @@ double measure_reading(ThreadPool& pool, const Probe& probe, const float* values
 }  // namespace
 
 CeilingSampler::CeilingSampler(Isa isa, ThreadPool& pool, bool int8)
-    : probe_(kernels(isa).probe.f32), pool_(pool) {
-  if (int8 && int8_probe(isa).run) probe_ = int8_probe(isa);
+    : probe_(int8 ? int8_probe(isa) : kernels(isa).probe.f32), pool_(pool) {
   constexpr double kSeconds = 150e-6;  // of a sample: long beside the start of the threads
-  while (iterations_ < 1 << 24) {
+  while (probe_.run && iterations_ < 1 << 24) {
     const double seconds = 1e-9 * static_cast<double>(iterations_) * probe_.macs * pool_.threads() / gmacs();
     if (seconds >= kSeconds) break;
     iterations_ *= 2;
@@ -114,6 +113,7 @@ CeilingSampler::CeilingSampler(Isa isa, ThreadPool& pool, bool int8)
 }
 
 double CeilingSampler::gmacs() {
+  if (!probe_.run) return 0;
   // The best of three: what interrupts one of them is not the ceiling.
   return std::max({sample(), sample(), sample()});
 }

@@ -37,7 +37,8 @@ class CeilingSampler {
   /// `isa` must be available. The pool must outlive the sampler. `int8`: of int8 into int32 instead of
   /// float32, where the ISA has an instruction for it.
   CeilingSampler(Isa isa, ThreadPool& pool, bool int8 = false);
-  /// 10^9 multiply-adds a second of all threads together. Takes about half a millisecond.
+  /// 10^9 multiply-adds a second of all threads together; 0 where the ISA has no instruction for them. Takes
+  /// about half a millisecond.
   double gmacs();
 
  private:

@@ -47,7 +47,7 @@ def isas(linnet):
 
 
 def percent(share):
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f} %" if share > 0 else "no such unit"
 
 
 def main(arguments):

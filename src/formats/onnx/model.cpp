@@ -100,16 +100,19 @@ Result<void> find_needed_nodes(Model& model) {
 /// bias may be dequantised after the layer that takes it.
 void find_quantized_activations(Model& model) {
   std::unordered_set<std::string_view> decided = {model.input->name()};
-  std::unordered_set<const NodeProto*> dependent;
+  std::vector<const NodeProto*> constant, dependent;
   for (const NodeProto* node : model.nodes) {
-    if (std::ranges::none_of(node->input(), [&](const auto& input) { return decided.contains(input); }))
+    if (std::ranges::none_of(node->input(), [&](const auto& input) { return decided.contains(input); })) {
+      constant.push_back(node);
       continue;
+    }
     if (node->op_type() == "QuantizeLinear") model.int8 = true;
-    dependent.insert(node);
+    dependent.push_back(node);
     for (const auto& output : node->output()) decided.insert(output);
   }
-  if (model.int8)
-    std::ranges::stable_partition(model.nodes, [&](const auto* node) { return !dependent.contains(node); });
+  if (!model.int8) return;
+  model.nodes = std::move(constant);
+  model.nodes.insert(model.nodes.end(), dependent.begin(), dependent.end());
 }
 
 }  // namespace
