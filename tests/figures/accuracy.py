@@ -6,8 +6,8 @@ Usage: accuracy.py LINNET [--pytorch]
   --pytorch  asks PyTorch for its top-1 of each photograph as well, and lists where the two part (three minutes)
 
 Real weights and photographs are looked for in LINNET_DATA, by default ../shared beside the repository. Prints the table
-in Markdown. Exit status: 0 if every model is within one photograph of its figure and PyTorch's; 1 if not;
-77 if the data, or PyTorch, is absent.
+in Markdown: float models beside PyTorch, then int8 files that others quantized. Exit status: 0 if every float model is within
+one photograph of its figure and PyTorch's, and every int8 one on it; 1 if not; 77 if the data, or PyTorch, is absent.
 """
 import json
 import os
@@ -21,6 +21,14 @@ MODELS = [
     ("torchvision/mobilenet_v2.pth", "labels/synset_words_1000.txt", 138),
     ("huggingface/mobilenet_v1_0.75_224", None, 138),
     ("huggingface/mobilenet_v1_0.25_224", None, 109),
+]
+# int8 files that others quantized: model, labels where the file has none, how many are right, and the float model beside it.
+IMPORTED = [
+    ("tflite/tf2_mobilenet_v2_1.0_224_ptq.tflite", "labels/coral_imagenet_labels_1001.txt", 145, "V2 1.0, 145"),
+    ("tflite/mobilenet_v2_1.0_224_quant.tflite", "labels/coral_imagenet_labels_1001.txt", 140, "V2 1.0, 145"),
+    ("tflite/mobilenet_v1_0.25_224_quant.tflite", "labels/coral_imagenet_labels_1001.txt", 102, "V1 0.25, 109"),
+    ("tflite/mobilenet_v1_0.5_160_quant.tflite", "labels/coral_imagenet_labels_1001.txt", 120, "none"),
+    ("onnx/mobilenetv2_qdq_int8_perchannel.onnx", "labels/synset_words_1000.txt", 74, "none of these weights"),
 ]
 ORACLE = pathlib.Path(__file__).parent.parent / "oracles" / "pytorch_imagenet.py"
 PYTHON_WITH_TORCH = "/usr/bin/python3"  # where Debian's python3-torch is
@@ -36,6 +44,24 @@ def json_lines(*command):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def options_for(data, name, labels):
+    return ["--model", data / "models" / name] + (["--labels", data / labels] if labels else [])
+
+
+def imported_int8(linnet, data, photos):
+    """Prints the second table; returns what is not as it is on record."""
+    missed = []
+    print("\n| int8 file | right of 183 | top-1 | top-5 | float model beside it, right |")
+    print("|---|--:|--:|--:|--:|")
+    for name, labels, expected, beside in IMPORTED:
+        score = json_lines(linnet, "eval", *options_for(data, name, labels), "--data", photos, "--json")[0]
+        right = round(score["top1"] * score["images"])
+        print(f"| `{name}` | {right} | {100 * score['top1']:.1f} % | {100 * score['top5']:.1f} % | {beside} |")
+        if right != expected:
+            missed.append(f"{name}: {right} right; the figure on record is {expected}")
+    return missed
+
+
 def main(linnet, data, with_pytorch):
     photos = data / "photos" / "imagenet"
     if not photos.is_dir():
@@ -48,7 +74,7 @@ def main(linnet, data, with_pytorch):
     print("| model | right of 183 | top-1 | top-5 | PyTorch, right | same label as PyTorch |")
     print("|---|--:|--:|--:|--:|--:|")
     for name, labels, expected in MODELS:
-        options = ["--model", data / "models" / name] + (["--labels", data / labels] if labels else [])
+        options = options_for(data, name, labels)
         score = json_lines(linnet, "eval", *options, "--data", photos, "--json")[0]
         right = round(score["top1"] * score["images"])
         theirs, same = expected, "not asked"
@@ -73,6 +99,7 @@ def main(linnet, data, with_pytorch):
         print("No photograph gets another label than PyTorch's." if not partings else "Where the labels part:\n")
         for name, row, index in partings:
             print(f"- `{name}`, {row['file']}: class {index}, PyTorch {row['top1']} by a margin of {row['margin']} logits")
+    missed += imported_int8(linnet, data, photos)
     for line in missed:
         print(f"FAILED: {line}", file=sys.stderr)
     return 1 if missed else 0
