@@ -11,18 +11,24 @@
 
 namespace linnet::cpu {
 
+/// Depthwise kernels by window and stride.
+struct DepthwiseSquaresS8 {
+  Kernel<DepthwiseS8> of3_stride1;
+  Kernel<DepthwiseS8> of3_stride2;
+  Kernel<DepthwiseS8> of5_stride1;
+  Kernel<DepthwiseS8> of5_stride2;
+};
+
 struct KernelsS8 {
   const char* isa;             ///< "avx512_vnni"
   ConvolutionLayoutS8 layout;  ///< how the weights of `pointwise`, `convolution` and `linear` are packed
   Kernel<ConvolutionS8> pointwise;
   Kernel<ConvolutionS8> convolution;
   Kernel<ConvolutionS8> linear;
-  DepthwiseLayoutS8 depthwise_layout;      ///< how the weights of the next four are packed
-  Kernel<DepthwiseS8> depthwise3_stride1;  ///< windows of 3 x 3, quads
-  Kernel<DepthwiseS8> depthwise3_stride2;
-  Kernel<DepthwiseS8> depthwise5_stride1;  ///< windows of 5 x 5, quads
-  Kernel<DepthwiseS8> depthwise5_stride2;
-  Kernel<DepthwiseS8> depthwise_any;  ///< int16 weights: see depthwise_kernel_s8()
+  DepthwiseLayoutS8 depthwise_layout;   ///< which of the next three runs a layer, and its weights
+  DepthwiseSquaresS8 depthwise_quads;   ///< null where layout.form is kNone
+  DepthwiseSquaresS8 depthwise_float;   ///< null where no layer runs in float
+  Kernel<DepthwiseS8> depthwise_any;  ///< any window
   Kernel<AddS8> add;
   Kernel<MultiplyS8> multiply;
   Kernel<LookupS8> lookup;

@@ -31,6 +31,8 @@ struct DepthwiseLayoutS8 {
   int narrow_lanes;  ///< the same in the last block, where half of it is enough
   int offset_even;   ///< what is added to rows 0 and 2 of a quad, so that they are unsigned: 128 or 0
   int offset_odd;    ///< to rows 1 and 3
+  int float_channels;  ///< the most channels of a layer that runs in float if it is exact there
+  int float_lanes;     ///< the fewest: those of a vector
 };
 
 /// Computes output rows [row_begin, row_end). Padding may be anything, on any side. x is read within its

@@ -214,9 +214,9 @@ TEST(depthwise_s8, runs_in_quads_wherever_weights_allow) {
   for (const Isa isa : available_isas()) {
     const KernelsS8& kernels = kernels_s8(isa);
     c.weight[0] = LINNET_WEIGHT_MIN;
-    EXPECT_EQ(pack_depthwise_s8(kernels.depthwise_layout, c.weights()).in_quads, isa != Isa::kScalar);
+    EXPECT_EQ(pack_depthwise_s8(kernels.depthwise_layout, c.weights()).form, PackedDepthwiseS8::Form::kFloat);
     c.weight[0] = LINNET_INT8_MIN;
-    EXPECT_FALSE(pack_depthwise_s8(kernels.depthwise_layout, c.weights()).in_quads) << kernels.isa;
+    EXPECT_NE(pack_depthwise_s8(kernels.depthwise_layout, c.weights()).form, PackedDepthwiseS8::Form::kQuads) << kernels.isa;
   }
 }
 

@@ -15,7 +15,7 @@ class Packer {
   PackedDepthwiseS8 quads() {
     rows_ = rows_of_quads_s8(from_.kernel_w, from_.stride_w);
     quads_ = quads_of_window_s8(from_.kernel_w, from_.stride_w);
-    packed_.in_quads = true;
+    packed_.form = PackedDepthwiseS8::Form::kQuads;
     const int blocks = count_depthwise_blocks_s8(layout_, from_.c);
     std::size_t lanes = 0;
     for (int b = 0; b < blocks; ++b)
@@ -35,6 +35,31 @@ class Packer {
           for (int row = 0; row < rows_; ++row) pack_row(block, at, row, v, lane, channel, quad_bytes);
         }
       at += static_cast<std::size_t>(4 * block.lanes);
+    }
+    return std::move(packed_);
+  }
+
+  PackedDepthwiseS8 in_float() {
+    packed_.form = PackedDepthwiseS8::Form::kFloat;
+    const auto c = static_cast<std::size_t>(from_.c);
+    const auto taps = static_cast<std::size_t>(from_.kernel_h * from_.kernel_w);
+    packed_.weight.resize((2 + taps) * c * sizeof(float));
+    packed_.scale.resize(c);
+    const auto put = [&](std::size_t row, std::size_t channel, std::int32_t value) {
+      const auto v = static_cast<float>(value);
+      std::memcpy(packed_.weight.data() + (row * c + channel) * sizeof v, &v, sizeof v);
+    };
+    for (std::size_t channel = 0; channel < c; ++channel) {
+      const std::int32_t bias = from_.bias ? from_.bias[channel] : 0;
+      std::int32_t sum = 0;
+      for (std::size_t tap = 0; tap < taps; ++tap) {
+        const std::int32_t w = from_.weight[tap * c + channel] - from_.zero_w;
+        sum += w;
+        put(2 + tap, channel, w);
+      }
+      put(0, channel, linnet_fold_zero_point(bias, from_.zero_x, sum));
+      put(1, channel, bias);
+      set_scale(channel, static_cast<int>(channel));
     }
     return std::move(packed_);
   }
@@ -130,19 +155,23 @@ class Packer {
 }  // namespace
 
 PackedDepthwiseS8 pack_depthwise_s8(const DepthwiseLayoutS8& layout, const DepthwiseWeightsS8& from) {
-  const std::int8_t* const end = from.weight + from.kernel_h * from.kernel_w * from.c;
-  const bool in_quads = layout.form != QuadForm::kNone && from.zero_w == 0 &&
-                        is_depthwise_square_s8(from.kernel_h, from.kernel_w, from.stride_h, from.stride_w) &&
-                        std::find(from.weight, end, LINNET_INT8_MIN) == end;
   Packer packer(layout, from);
-  return in_quads ? packer.quads() : packer.plain();
+  if (!is_depthwise_square_s8(from.kernel_h, from.kernel_w, from.stride_h, from.stride_w)) return packer.plain();
+  if (from.exact_in_float && from.c >= layout.float_lanes && from.c <= layout.float_channels)
+    return packer.in_float();
+  const std::int8_t* const end = from.weight + from.kernel_h * from.kernel_w * from.c;
+  if (layout.form == QuadForm::kNone || from.zero_w || std::find(from.weight, end, LINNET_INT8_MIN) != end)
+    return packer.plain();
+  return packer.quads();
 }
 
 const Kernel<DepthwiseS8>& depthwise_kernel_s8(const KernelsS8& kernels, const DepthwiseWeightsS8& from,
                                                const PackedDepthwiseS8& packed) {
-  if (!packed.in_quads) return kernels.depthwise_any;
-  if (from.kernel_w == 3) return from.stride_w == 1 ? kernels.depthwise3_stride1 : kernels.depthwise3_stride2;
-  return from.stride_w == 1 ? kernels.depthwise5_stride1 : kernels.depthwise5_stride2;
+  if (packed.form == PackedDepthwiseS8::Form::kPlain) return kernels.depthwise_any;
+  const DepthwiseSquaresS8& squares = packed.form == PackedDepthwiseS8::Form::kQuads ? kernels.depthwise_quads
+                                                                                     : kernels.depthwise_float;
+  if (from.kernel_w == 3) return from.stride_w == 1 ? squares.of3_stride1 : squares.of3_stride2;
+  return from.stride_w == 1 ? squares.of5_stride1 : squares.of5_stride2;
 }
 
 }  // namespace linnet::cpu

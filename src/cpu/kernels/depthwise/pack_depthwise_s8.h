@@ -25,7 +25,8 @@ struct DepthwiseWeightsS8 {
 /// Quads: values a channel are in the order of the blocks' lanes, whole blocks. Otherwise in order, padded to
 /// whole blocks of kDepthwisePlainBlockS8.
 struct PackedDepthwiseS8 {
-  bool in_quads = false;
+  enum class Form { kQuads, kFloat, kPlain };
+  Form form = Form::kPlain;
   AlignedVector<std::byte>
       weight;  ///< [block][output row][quad][column][vector][lane][row]; or int16 [R, S, c]
   AlignedVector<std::int32_t> bias;  ///< quads: [block][output row][vector][lane], with all zero points

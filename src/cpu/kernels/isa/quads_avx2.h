@@ -18,7 +18,7 @@ struct Quads {
   };
   using Weights = Quad;
   static constexpr DepthwiseLayoutS8 kLayout = {
-      .form = QuadForm::kPairs, .lanes = 8, .narrow_lanes = 8, .offset_even = 128, .offset_odd = 0};
+      .form = QuadForm::kPairs, .lanes = 8, .narrow_lanes = 8, .offset_even = 128, .offset_odd = 0, .float_channels = 1 << 30, .float_lanes = 8};
   static constexpr int kWeightBytes = 64;  ///< a vector's
   static constexpr int kPixels = 1;        ///< columns of a tile
 

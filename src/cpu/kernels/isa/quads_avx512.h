@@ -12,7 +12,7 @@ namespace linnet::cpu::avx512 {
 namespace {
 
 inline constexpr DepthwiseLayoutS8 kDepthwiseLayout = {
-    .form = QuadForm::kPairs, .lanes = 16, .narrow_lanes = 8, .offset_even = 128, .offset_odd = 0};
+    .form = QuadForm::kPairs, .lanes = 16, .narrow_lanes = 8, .offset_even = 128, .offset_odd = 0, .float_channels = 1 << 30, .float_lanes = 16};
 
 struct NarrowQuads {
   using Int8 = NarrowInt8;

@@ -12,7 +12,7 @@ namespace linnet::cpu::avx512_vnni {
 namespace {
 
 inline constexpr DepthwiseLayoutS8 kDepthwiseLayout = {
-    .form = QuadForm::kBytes, .lanes = 16, .narrow_lanes = 8, .offset_even = 128, .offset_odd = 128};
+    .form = QuadForm::kBytes, .lanes = 16, .narrow_lanes = 8, .offset_even = 128, .offset_odd = 128, .float_channels = 1 << 30, .float_lanes = 16};
 
 struct NarrowQuads {
   using Int8 = avx512::NarrowInt8;

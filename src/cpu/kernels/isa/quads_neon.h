@@ -15,7 +15,7 @@ struct Quads {
   using Quad = int8x16_t;
   using Weights = int8x16_t;
   static constexpr DepthwiseLayoutS8 kLayout = {
-      .form = QuadForm::kHalves, .lanes = 4, .narrow_lanes = 4, .offset_even = 0, .offset_odd = 0};
+      .form = QuadForm::kHalves, .lanes = 4, .narrow_lanes = 4, .offset_even = 0, .offset_odd = 0, .float_channels = 0, .float_lanes = 4};
   static constexpr int kWeightBytes = 16;  ///< a vector's
   static constexpr int kPixels = 2;        ///< columns of a tile
 
