@@ -19,6 +19,7 @@ struct DepthwiseTypeF32 {
   using Arguments = DepthwiseF32;
   using Value = float;
   static constexpr bool kOverlap = false;  ///< channels behind the last whole vector are a part of one
+  static constexpr bool kPads = false;     ///< taps outside the image are left out
 
   /// A whole vector of channels, or the few that are left behind the last whole one.
   template <bool kClip, bool kPartial>
@@ -31,6 +32,7 @@ struct DepthwiseTypeF32 {
     V bias() const { return a.bias ? load(a.bias + channel) : V::zero(); }
     V load(const float* p) const { return kPartial ? V::load_partial(p, n) : V::load(p); }
     V load_weights(const float* p) const { return load(p); }
+    const float* padding() const { return nullptr; }
     /// `y` is where the first row's first pixel goes.
     template <int kRows, int kPixels>
     void finish(V (&acc)[kRows * kPixels][1], float* y) const {
@@ -97,7 +99,8 @@ void depthwise_tile(const typename Type::Arguments& a, const DepthwiseRows<Type,
   const int left = wo * kStride - a.pad_left;
 #pragma GCC unroll 16
   for (int row = 0; row < (kRows - 1) * kStride + kKernel; ++row) {
-    if (kClip && !rows.x[row]) continue;
+    const bool above_or_below = kClip && !rows.x[row];
+    if (!Type::kPads && above_or_below) continue;
     if constexpr (!kResident) {
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) {
@@ -107,11 +110,12 @@ void depthwise_tile(const typename Type::Arguments& a, const DepthwiseRows<Type,
         for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load_weights(w + (r * kKernel + s) * pixel);
       }
     }
-    const typename Type::Value* x = rows.x[row] + left * pixel + channel;
+    const typename Type::Value* x = above_or_below ? nullptr : rows.x[row] + left * pixel + channel;
 #pragma GCC unroll 32
     for (int column = 0; column < (kPixels - 1) * kStride + kKernel; ++column) {
-      if (kClip && (left + column < 0 || left + column >= a.w)) continue;
-      const V value = lanes.load(x + column * pixel);
+      const bool outside = above_or_below || (kClip && (left + column < 0 || left + column >= a.w));
+      if (!Type::kPads && outside) continue;
+      const V value = lanes.load(outside ? lanes.padding() : x + column * pixel);
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8

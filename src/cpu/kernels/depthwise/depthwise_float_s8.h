@@ -17,8 +17,9 @@ struct DepthwiseTypeS8 {
   using Arguments = DepthwiseS8;
   using Value = std::int8_t;
   static constexpr bool kOverlap = true;  ///< the last vector begins early enough to be whole
+  static constexpr bool kPads = true;     ///< with the zero point of x, which the bias holds for every tap
 
-  /// Inside the image the bias holds the zero point of x. Where taps are left out, it is subtracted from x.
+
   template <bool kClip, bool kPartial>
   struct Lanes {
     static_assert(!kPartial);
@@ -26,14 +27,13 @@ struct DepthwiseTypeS8 {
     int channel;
     int n;
 
-    const float* biases() const { return reinterpret_cast<const float*>(a.weight) + channel; }
-    const float* weights() const { return biases() + 2 * static_cast<std::ptrdiff_t>(a.c); }
-    V bias() const { return V::load(kClip ? biases() + a.c : biases()); }
-    V load(const std::int8_t* p) const {
-      const V x = V::load(p);
-      if constexpr (kClip) return x + V::set(static_cast<float>(-a.zero_x));
-      return x;
+    const std::int8_t* padding() const { return reinterpret_cast<const std::int8_t*>(a.weight); }
+    const float* biases() const {
+      return reinterpret_cast<const float*>(a.weight + kDepthwisePaddingS8) + channel;
     }
+    const float* weights() const { return biases() + a.c; }
+    V bias() const { return V::load(biases()); }
+    V load(const std::int8_t* p) const { return V::load(p); }
     V load_weights(const float* p) const { return V::load(p); }
     template <int kRows, int kPixels>
     void finish(V (&acc)[kRows * kPixels][1], std::int8_t* y) const {

@@ -104,6 +104,9 @@ inline constexpr WeightPairS8 weight_pair_s8(int w0, int w1) {
   return {static_cast<std::int16_t>(w0), static_cast<std::int16_t>(w1 - 256 * w0)};
 }
 
+/// Bytes of padding, each the zero point of x, that stand before float weights: those of the longest vector.
+inline constexpr int kDepthwisePaddingS8 = 16;
+
 /// Channels in a block of int16 weights; they are padded to whole ones.
 inline constexpr int kDepthwisePlainBlockS8 = 64;
 

@@ -43,11 +43,11 @@ class Packer {
     packed_.form = PackedDepthwiseS8::Form::kFloat;
     const auto c = static_cast<std::size_t>(from_.c);
     const auto taps = static_cast<std::size_t>(from_.kernel_h * from_.kernel_w);
-    packed_.weight.resize((2 + taps) * c * sizeof(float));
+    packed_.weight.assign(kDepthwisePaddingS8 + (1 + taps) * c * sizeof(float), std::byte(from_.zero_x));
     packed_.scale.resize(c);
     const auto put = [&](std::size_t row, std::size_t channel, std::int32_t value) {
       const auto v = static_cast<float>(value);
-      std::memcpy(packed_.weight.data() + (row * c + channel) * sizeof v, &v, sizeof v);
+      std::memcpy(packed_.weight.data() + kDepthwisePaddingS8 + (row * c + channel) * sizeof v, &v, sizeof v);
     };
     for (std::size_t channel = 0; channel < c; ++channel) {
       const std::int32_t bias = from_.bias ? from_.bias[channel] : 0;
@@ -55,10 +55,9 @@ class Packer {
       for (std::size_t tap = 0; tap < taps; ++tap) {
         const std::int32_t w = from_.weight[tap * c + channel] - from_.zero_w;
         sum += w;
-        put(2 + tap, channel, w);
+        put(1 + tap, channel, w);
       }
       put(0, channel, linnet_fold_zero_point(bias, from_.zero_x, sum));
-      put(1, channel, bias);
       set_scale(channel, static_cast<int>(channel));
     }
     return std::move(packed_);
