@@ -33,8 +33,9 @@ constexpr DepthwiseSquaresS8 depthwise_float(const char* isa) {
   };
 }
 
-template <class D, class Q, class F>
-constexpr KernelsS8 table_s8(const char* isa) {
+template <class D, class Q>
+constexpr KernelsS8 table_s8(const char* isa, const DepthwiseSquaresS8& quads, const DepthwiseSquaresS8& in_float,
+                             const DepthwiseSquaresS8& in_float_narrow) {
   using V = typename Q::Int8;
   return {
       .isa = isa,
@@ -43,8 +44,9 @@ constexpr KernelsS8 table_s8(const char* isa) {
       .convolution = {convolution_s8<D>, isa, "convolution_s8"},
       .linear = {convolution_s8<D>, isa, "linear_s8"},
       .depthwise_layout = Q::kLayout,
-      .depthwise_quads = depthwise_quads<Q>(isa),
-      .depthwise_float = depthwise_float<F, V>(isa),
+      .depthwise_quads = quads,
+      .depthwise_float = in_float,
+      .depthwise_float_narrow = in_float_narrow,
       .depthwise_any = {depthwise_any_s8<VectorEndS8<V>>, isa, "depthwise_any_s8"},
       .add = {add_s8<V>, isa, "add_s8"},
       .multiply = {multiply_s8<V>, isa, "multiply_s8"},

@@ -73,6 +73,22 @@ struct DepthwiseRows {
   typename Type::Value* y;                                         ///< the first output row
 };
 
+/// Adds what an input row outside the image gives, which is the same for all pixels of an output row.
+template <int kStride, int kRows, int kPixels, class V, int kKernel>
+inline __attribute__((always_inline)) void add_padding(V padding, const V (&weight)[kKernel][kKernel], int row,
+                                                       V (&acc)[kRows * kPixels][1]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    const int r = row - i * kStride;
+    if (r < 0 || r >= kKernel) continue;
+    V sum = V::zero();
+#pragma GCC unroll 8
+    for (int s = 0; s < kKernel; ++s) sum = fma(padding, weight[r][s], sum);
+#pragma GCC unroll 8
+    for (int j = 0; j < kPixels; ++j) acc[i * kPixels + j][0] = acc[i * kPixels + j][0] + sum;
+  }
+}
+
 /// kRows output rows from rows.y on, output pixels [wo, wo + kPixels), channels at `channel`. kClip: some of
 /// the tile's input lies outside the image.
 template <class Type, int kKernel, int kStride, int kRows, int kPixels, bool kClip, bool kPartial>
@@ -99,8 +115,8 @@ void depthwise_tile(const typename Type::Arguments& a, const DepthwiseRows<Type,
   const int left = wo * kStride - a.pad_left;
 #pragma GCC unroll 16
   for (int row = 0; row < (kRows - 1) * kStride + kKernel; ++row) {
-    const bool above_or_below = kClip && !rows.x[row];
-    if (!Type::kPads && above_or_below) continue;
+    const bool outside_row = kClip && !rows.x[row];
+    if (!Type::kPads && outside_row) continue;
     if constexpr (!kResident) {
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) {
@@ -110,10 +126,14 @@ void depthwise_tile(const typename Type::Arguments& a, const DepthwiseRows<Type,
         for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load_weights(w + (r * kKernel + s) * pixel);
       }
     }
-    const typename Type::Value* x = above_or_below ? nullptr : rows.x[row] + left * pixel + channel;
+    if (Type::kPads && outside_row) {
+      add_padding<kStride, kRows, kPixels>(lanes.load(lanes.padding()), weight, row, acc);
+      continue;
+    }
+    const typename Type::Value* x = rows.x[row] + left * pixel + channel;
 #pragma GCC unroll 32
     for (int column = 0; column < (kPixels - 1) * kStride + kKernel; ++column) {
-      const bool outside = above_or_below || (kClip && (left + column < 0 || left + column >= a.w));
+      const bool outside = kClip && (left + column < 0 || left + column >= a.w);
       if (!Type::kPads && outside) continue;
       const V value = lanes.load(outside ? lanes.padding() : x + column * pixel);
 #pragma GCC unroll 8

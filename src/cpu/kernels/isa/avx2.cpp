@@ -12,7 +12,8 @@ const Kernels& kernels() {
 }
 
 const KernelsS8& kernels_s8() {
-  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads, F32>("avx2");
+  static constexpr KernelsS8 kKernels =
+      table_s8<Dot, Quads>("avx2", {}, depthwise_float<F32, Quads::Int8>("avx2"), {});
   return kKernels;
 }
 

@@ -20,9 +20,10 @@ const KernelsS8& kernels_s8() {
       .convolution = {convolution_s8_scalar, "scalar", "convolution_s8"},
       .linear = {convolution_s8_scalar, "scalar", "linear_s8"},
       .depthwise_layout =
-          {.form = QuadForm::kNone, .lanes = 1, .narrow_lanes = 1, .offset_even = 0, .offset_odd = 0, .float_channels = 0, .float_lanes = 1},
+          {.form = QuadForm::kNone, .lanes = 1, .narrow_lanes = 1, .offset_even = 0, .offset_odd = 0},
       .depthwise_quads = {},
       .depthwise_float = {},
+      .depthwise_float_narrow = {},
       .depthwise_any = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},
       .add = {add_s8, "scalar", "add_s8"},
       .multiply = {multiply_s8, "scalar", "multiply_s8"},
