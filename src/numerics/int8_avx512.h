@@ -112,8 +112,7 @@ struct Int8 {
   /// quantize_real() before its zero point: v * factor, limited, to the nearest integer.
   LINNET_INLINE I32 nearest(F32 v, F32 factor) {
     const F32 scaled = _mm512_mul_ps(v, factor);
-    const F32 number =
-        _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q), scaled);
+    const F32 number = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q), scaled);
     return _mm512_cvtps_epi32(
         _mm512_max_ps(_mm512_min_ps(number, _mm512_set1_ps(511.0f)), _mm512_set1_ps(-512.0f)));
   }

@@ -34,8 +34,8 @@ constexpr DepthwiseSquaresS8 depthwise_float(const char* isa) {
 }
 
 template <class D, class Q>
-constexpr KernelsS8 table_s8(const char* isa, const DepthwiseSquaresS8& quads, const DepthwiseSquaresS8& in_float,
-                             const DepthwiseSquaresS8& in_float_narrow) {
+constexpr KernelsS8 table_s8(const char* isa, const DepthwiseSquaresS8& quads,
+                             const DepthwiseSquaresS8& in_float, const DepthwiseSquaresS8& in_float_narrow) {
   using V = typename Q::Int8;
   return {
       .isa = isa,

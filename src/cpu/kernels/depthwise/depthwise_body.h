@@ -1,6 +1,6 @@
-// The one body of depthwise layers, over any vector type V and any `Type`: what the values of a layer are, how a
-// vector of them is loaded, and what a tile ends with. Here DepthwiseTypeF32; depthwise_float_s8.h has int8's.
-// Internal linkage: see finish_body.h.
+// The one body of depthwise layers, over any vector type V and any `Type`: what the values of a layer are,
+// how a vector of them is loaded, and what a tile ends with. Here DepthwiseTypeF32; depthwise_float_s8.h has
+// int8's. Internal linkage: see finish_body.h.
 //
 // A tile is a few neighbouring output pixels of a few neighbouring rows by one vector of channels. Inputs
 // come from the L2 cache, whose bandwidth is what limits a depthwise layer: each input value is loaded once
@@ -13,6 +13,18 @@
 namespace linnet::cpu {
 namespace {
 
+/// The most rows and pixels of a tile whose accumulators, weights in use and one input value fit the
+/// registers. Rows that share few of their inputs, or have many weights, are not worth the code.
+template <class V>
+constexpr int max_depthwise_rows(int kernel, int stride) {
+  if (kernel != 3 || stride != 1) return 1;
+  return V::kRegisters == 32 ? 4 : 2;
+}
+template <class V>
+constexpr int max_depthwise_pixels(int kernel, int stride) {
+  return max_depthwise_rows<V>(kernel, stride) == 1 ? 7 : 4;
+}
+
 template <class T>
 struct DepthwiseTypeF32 {
   using V = T;
@@ -20,6 +32,9 @@ struct DepthwiseTypeF32 {
   using Value = float;
   static constexpr bool kOverlap = false;  ///< channels behind the last whole vector are a part of one
   static constexpr bool kPads = false;     ///< taps outside the image are left out
+
+  static constexpr int rows(int kernel, int stride) { return max_depthwise_rows<V>(kernel, stride); }
+  static constexpr int pixels(int kernel, int stride) { return max_depthwise_pixels<V>(kernel, stride); }
 
   /// A whole vector of channels, or the few that are left behind the last whole one.
   template <bool kClip, bool kPartial>
@@ -53,18 +68,6 @@ struct DepthwiseTypeF32 {
   };
 };
 
-/// The most rows and pixels of a tile whose accumulators, weights in use and one input value fit the
-/// registers. Rows that share few of their inputs, or have many weights, are not worth the code.
-template <class V>
-constexpr int max_depthwise_rows(int kernel, int stride) {
-  if (kernel != 3 || stride != 1) return 1;
-  return V::kRegisters == 32 ? 4 : 2;
-}
-template <class V>
-constexpr int max_depthwise_pixels(int kernel, int stride) {
-  return max_depthwise_rows<V>(kernel, stride) == 1 ? 7 : 4;
-}
-
 /// Where a tile's rows are.
 template <class Type, int kKernel, int kStride, int kRows>
 struct DepthwiseRows {
@@ -73,27 +76,11 @@ struct DepthwiseRows {
   typename Type::Value* y;                                         ///< the first output row
 };
 
-/// Adds what an input row outside the image gives, which is the same for all pixels of an output row.
-template <int kStride, int kRows, int kPixels, class V, int kKernel>
-inline __attribute__((always_inline)) void add_padding(V padding, const V (&weight)[kKernel][kKernel], int row,
-                                                       V (&acc)[kRows * kPixels][1]) {
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) {
-    const int r = row - i * kStride;
-    if (r < 0 || r >= kKernel) continue;
-    V sum = V::zero();
-#pragma GCC unroll 8
-    for (int s = 0; s < kKernel; ++s) sum = fma(padding, weight[r][s], sum);
-#pragma GCC unroll 8
-    for (int j = 0; j < kPixels; ++j) acc[i * kPixels + j][0] = acc[i * kPixels + j][0] + sum;
-  }
-}
-
 /// kRows output rows from rows.y on, output pixels [wo, wo + kPixels), channels at `channel`. kClip: some of
 /// the tile's input lies outside the image.
 template <class Type, int kKernel, int kStride, int kRows, int kPixels, bool kClip, bool kPartial>
-void depthwise_tile(const typename Type::Arguments& a, const DepthwiseRows<Type, kKernel, kStride, kRows>& rows, int wo,
-                    int channel, int n) {
+void depthwise_tile(const typename Type::Arguments& a,
+                    const DepthwiseRows<Type, kKernel, kStride, kRows>& rows, int wo, int channel, int n) {
   using V = typename Type::V;
   const typename Type::template Lanes<kClip, kPartial> lanes = {a, channel, n};
   V acc[kRows * kPixels][1];
@@ -126,14 +113,10 @@ void depthwise_tile(const typename Type::Arguments& a, const DepthwiseRows<Type,
         for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load_weights(w + (r * kKernel + s) * pixel);
       }
     }
-    if (Type::kPads && outside_row) {
-      add_padding<kStride, kRows, kPixels>(lanes.load(lanes.padding()), weight, row, acc);
-      continue;
-    }
-    const typename Type::Value* x = rows.x[row] + left * pixel + channel;
+    const typename Type::Value* x = outside_row ? nullptr : rows.x[row] + left * pixel + channel;
 #pragma GCC unroll 32
     for (int column = 0; column < (kPixels - 1) * kStride + kKernel; ++column) {
-      const bool outside = kClip && (left + column < 0 || left + column >= a.w);
+      const bool outside = outside_row || (kClip && (left + column < 0 || left + column >= a.w));
       if (!Type::kPads && outside) continue;
       const V value = lanes.load(outside ? lanes.padding() : x + column * pixel);
 #pragma GCC unroll 8
@@ -152,8 +135,8 @@ void depthwise_tile(const typename Type::Arguments& a, const DepthwiseRows<Type,
 
 /// All channels of a tile.
 template <class Type, int kKernel, int kStride, int kRows, int kPixels, bool kClip>
-void depthwise_channels(const typename Type::Arguments& a, const DepthwiseRows<Type, kKernel, kStride, kRows>& rows,
-                        int wo) {
+void depthwise_channels(const typename Type::Arguments& a,
+                        const DepthwiseRows<Type, kKernel, kStride, kRows>& rows, int wo) {
   constexpr int kWidth = Type::V::kWidth;
   int channel = 0;
   for (; channel + kWidth <= a.c; channel += kWidth)
@@ -167,8 +150,8 @@ void depthwise_channels(const typename Type::Arguments& a, const DepthwiseRows<T
 
 /// Exactly `pixels` output pixels, 1 <= pixels <= kPixels.
 template <class Type, int kKernel, int kStride, int kRows, int kPixels>
-void depthwise_pixels(const typename Type::Arguments& a, const DepthwiseRows<Type, kKernel, kStride, kRows>& rows, int wo,
-                      int pixels) {
+void depthwise_pixels(const typename Type::Arguments& a,
+                      const DepthwiseRows<Type, kKernel, kStride, kRows>& rows, int wo, int pixels) {
   if constexpr (kPixels > 1) {
     if (pixels < kPixels)
       return depthwise_pixels<Type, kKernel, kStride, kRows, kPixels - 1>(a, rows, wo, pixels);
@@ -195,7 +178,7 @@ void depthwise_rows(const typename Type::Arguments& a, int ho, int count) {
     rows.clip = rows.clip || !inside;
   }
   rows.y = a.y + static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo * a.c;
-  constexpr int kPixels = max_depthwise_pixels<typename Type::V>(kKernel, kStride);
+  constexpr int kPixels = Type::pixels(kKernel, kStride);
   int wo = 0;
   for (int tiles = (a.wo + kPixels - 1) / kPixels; tiles > 0; --tiles) {
     const int pixels = (a.wo - wo + tiles - 1) / tiles;
@@ -207,7 +190,7 @@ void depthwise_rows(const typename Type::Arguments& a, int ho, int count) {
 /// Square windows of kKernel that slide by kStride both ways.
 template <class Type, int kKernel, int kStride>
 void depthwise_fixed(const typename Type::Arguments& a) {
-  constexpr int kRows = max_depthwise_rows<typename Type::V>(kKernel, kStride);
+  constexpr int kRows = Type::rows(kKernel, kStride);
   int ho = a.row_begin;
   for (int tiles = (a.row_end - ho + kRows - 1) / kRows; tiles > 0; --tiles) {
     const int count = (a.row_end - ho + tiles - 1) / tiles;
@@ -232,8 +215,8 @@ void depthwise_any_pixel(const DepthwiseF32& a, int ho, int wo, int channel, int
       acc[0][0] = fma(lanes.load(x + w * pixel), lanes.load(weight + s * pixel), acc[0][0]);
     }
   }
-  lanes.template finish<1, 1>(acc,
-                              a.y + (static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo + wo) * pixel + channel);
+  lanes.template finish<1, 1>(
+      acc, a.y + (static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo + wo) * pixel + channel);
 }
 
 /// Any window and any stride.

@@ -19,6 +19,12 @@ struct DepthwiseTypeS8 {
   static constexpr bool kOverlap = true;  ///< the last vector begins early enough to be whole
   static constexpr bool kPads = true;     ///< with the zero point of x, which the bias holds for every tap
 
+  /// Two rows more often than float32, whose inputs need no conversion.
+  static constexpr int rows(int kernel, int stride) {
+    const int most = max_depthwise_rows<V>(kernel, stride);
+    return most == 1 && V::kRegisters == 32 ? 2 : most;
+  }
+  static constexpr int pixels(int kernel, int stride) { return max_depthwise_pixels<V>(kernel, stride); }
 
   template <bool kClip, bool kPartial>
   struct Lanes {
@@ -40,9 +46,7 @@ struct DepthwiseTypeS8 {
       constexpr int kLast = kRows * kPixels - 1;
       const auto scale = Int8::load(a.scale + channel);
       const typename Int8::Output to(a.to);
-      const auto scaled = [&](int i) {
-        return Int8::scale(acc[i < kLast ? i : kLast][0].v, scale, to);
-      };
+      const auto scaled = [&](int i) { return Int8::scale(acc[i < kLast ? i : kLast][0].v, scale, to); };
 #pragma GCC unroll 8
       for (int i = 0; i <= kLast; i += 4) {
         typename Int8::S8 bytes =

@@ -221,7 +221,8 @@ TEST(depthwise_s8, runs_in_float_or_in_quads_wherever_weights_allow) {
       c.in_float = in_float;
       return pack_depthwise_s8(kernels.depthwise_layout, c.weights()).form;
     };
-    const bool has_float = isa == Isa::kAvx2 || isa == Isa::kAvx512, has_quads = !has_float && isa != Isa::kScalar;
+    const bool has_float = isa == Isa::kAvx2 || isa == Isa::kAvx512,
+               has_quads = !has_float && isa != Isa::kScalar;
     const Form fast = has_float ? Form::kFloat : has_quads ? Form::kQuads : Form::kPlain;
     EXPECT_EQ(form(LINNET_WEIGHT_MIN, true), fast) << kernels.isa;
     EXPECT_EQ(form(LINNET_WEIGHT_MIN, false), has_float ? Form::kPlain : fast) << kernels.isa;

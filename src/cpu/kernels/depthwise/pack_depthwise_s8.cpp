@@ -146,7 +146,8 @@ class Packer {
 
 PackedDepthwiseS8 pack_depthwise_s8(const DepthwiseLayoutS8& layout, const DepthwiseWeightsS8& from) {
   Packer packer(layout, from);
-  if (!is_depthwise_square_s8(from.kernel_h, from.kernel_w, from.stride_h, from.stride_w)) return packer.plain();
+  if (!is_depthwise_square_s8(from.kernel_h, from.kernel_w, from.stride_h, from.stride_w))
+    return packer.plain();
   if (from.exact_in_float && from.c >= layout.narrow_lanes && from.c <= layout.float_channels)
     return packer.in_float();
   const std::int8_t* const end = from.weight + from.kernel_h * from.kernel_w * from.c;
@@ -159,8 +160,9 @@ const Kernel<DepthwiseS8>& depthwise_kernel_s8(const KernelsS8& kernels, const D
                                                const PackedDepthwiseS8& packed) {
   if (packed.form == PackedDepthwiseS8::Form::kPlain) return kernels.depthwise_any;
   const DepthwiseSquaresS8& squares = packed.form == PackedDepthwiseS8::Form::kQuads ? kernels.depthwise_quads
-                                      : from.c < kernels.depthwise_layout.lanes ? kernels.depthwise_float_narrow
-                                                                                 : kernels.depthwise_float;
+                                      : from.c < kernels.depthwise_layout.lanes
+                                          ? kernels.depthwise_float_narrow
+                                          : kernels.depthwise_float;
   if (from.kernel_w == 3) return from.stride_w == 1 ? squares.of3_stride1 : squares.of3_stride2;
   return from.stride_w == 1 ? squares.of5_stride1 : squares.of5_stride2;
 }

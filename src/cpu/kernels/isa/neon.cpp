@@ -12,8 +12,7 @@ const Kernels& kernels() {
 }
 
 const KernelsS8& kernels_s8() {
-  static constexpr KernelsS8 kKernels =
-      table_s8<Dot, Quads>("neon", depthwise_quads<Quads>("neon"), {}, {});
+  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>("neon", depthwise_quads<Quads>("neon"), {}, {});
   return kKernels;
 }
 

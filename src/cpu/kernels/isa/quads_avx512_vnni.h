@@ -11,9 +11,12 @@
 namespace linnet::cpu::avx512_vnni {
 namespace {
 
-inline constexpr DepthwiseLayoutS8 kDepthwiseLayout = {
-    .form = QuadForm::kBytes, .lanes = 16, .narrow_lanes = 8, .offset_even = 128, .offset_odd = 128,
-    .float_channels = 16};
+inline constexpr DepthwiseLayoutS8 kDepthwiseLayout = {.form = QuadForm::kBytes,
+                                                       .lanes = 16,
+                                                       .narrow_lanes = 8,
+                                                       .offset_even = 128,
+                                                       .offset_odd = 128,
+                                                       .float_channels = 16};
 
 struct NarrowQuads {
   using Int8 = avx512::NarrowInt8;

@@ -1,9 +1,9 @@
 // Eight float32 values in a ymm register: AVX2 with FMA.
 #pragma once
 
-#include <immintrin.h>
-
 #include <cstdint>
+
+#include <immintrin.h>
 
 namespace linnet::cpu::avx2 {
 namespace {

@@ -1,9 +1,9 @@
 // Sixteen float32 values in a zmm register: AVX-512 F, BW, DQ and VL.
 #pragma once
 
-#include <immintrin.h>
-
 #include <cstdint>
+
+#include <immintrin.h>
 
 namespace linnet::cpu::avx512 {
 namespace {
