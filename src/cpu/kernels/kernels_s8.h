@@ -39,24 +39,24 @@ struct KernelsS8 {
 };
 
 namespace scalar {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 #if defined(__x86_64__)
 namespace avx2 {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 namespace avx512 {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 namespace avx512_vnni {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 #elif defined(__aarch64__)
 namespace neon {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 namespace neon_dot {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 #endif
 

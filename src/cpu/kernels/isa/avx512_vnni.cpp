@@ -5,7 +5,7 @@
 
 namespace linnet::cpu::avx512_vnni {
 
-const KernelsS8& kernels_s8() {
+const KernelsS8& kernels_s8() noexcept {
   const KernelsS8& without = avx512::kernels_s8();
   static const KernelsS8 kKernels =
       table_s8<Dot, Quads>("avx512_vnni", depthwise_quads<Quads>("avx512_vnni"), without.depthwise_float,

@@ -11,7 +11,7 @@ const Kernels& kernels() {
   return kKernels;
 }
 
-const KernelsS8& kernels_s8() {
+const KernelsS8& kernels_s8() noexcept {
   static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>("neon", depthwise_quads<Quads>("neon"), {}, {});
   return kKernels;
 }

@@ -12,7 +12,7 @@ const Kernels& kernels() {
   return kKernels;
 }
 
-const KernelsS8& kernels_s8() {
+const KernelsS8& kernels_s8() noexcept {
   static constexpr KernelsS8 kKernels = {
       .isa = "scalar",
       .layout = kScalarLayoutS8,
