@@ -3,11 +3,13 @@
 // acc = sum((x - zero_x) * (w - zero_w)) + bias over the taps inside the image; y = requantize(acc); last
 // where there is a table y = lookup(table, y): numerics/int8.h, step by step.
 //
-// Windows of 3 x 3 and 5 x 5 run in float (depthwise_float_s8.h), where the instructions for it are not
-// slower, or on quads: four bytes of one channel, from four rows of one column, which an instruction
-// multiplies by four weights and adds to one accumulator. A quad of rows serves as many output rows as reach
-// it, each with its weights moved by a row, and is made once for all columns that reach it. Everything else
-// (other windows, weights that have a zero point or are -128, plain C++) takes int16 weights.
+// Windows of 3 x 3 and 5 x 5 run in one of two forms, whichever is faster on the ISA:
+//   float   float32's tiles, where every channel is exact in float (depthwise_float_s8.h);
+//   quads   four bytes of one channel, from four rows of one column, which an instruction multiplies by four
+//           weights and adds to one accumulator. A quad of rows serves as many output rows as reach it, each
+//           with its weights moved by a row, and is made once for all columns that reach it. No weight is
+//           -128 or has a zero point.
+// Everything else (other windows, a few channels, plain C++) takes int16 weights.
 #pragma once
 
 #include <cstddef>
