@@ -141,11 +141,14 @@ void depthwise_channels(const typename Type::Arguments& a,
   int channel = 0;
   for (; channel + kWidth <= a.c; channel += kWidth)
     depthwise_tile<Type, kKernel, kStride, kRows, kPixels, kClip, false>(a, rows, wo, channel, kWidth);
-  if (channel == a.c) return;
-  if constexpr (Type::kOverlap)
-    depthwise_tile<Type, kKernel, kStride, kRows, kPixels, kClip, false>(a, rows, wo, a.c - kWidth, kWidth);
-  else
-    depthwise_tile<Type, kKernel, kStride, kRows, kPixels, kClip, true>(a, rows, wo, channel, a.c - channel);
+  if constexpr (Type::kOverlap) {
+    if (channel < a.c)
+      depthwise_tile<Type, kKernel, kStride, kRows, kPixels, kClip, false>(a, rows, wo, a.c - kWidth, kWidth);
+  } else if constexpr (kWidth > 1) {
+    if (channel < a.c)
+      depthwise_tile<Type, kKernel, kStride, kRows, kPixels, kClip, true>(a, rows, wo, channel,
+                                                                          a.c - channel);
+  }
 }
 
 /// Exactly `pixels` output pixels, 1 <= pixels <= kPixels.
