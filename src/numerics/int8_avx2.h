@@ -61,9 +61,12 @@ struct Int8 {
 
   /// zero_point + linnet_scale(acc, by) where linnet_is_exact_in_float(); scale is m * 2^-t. Where the zero
   /// point takes the sum out of [2^23, 2^24), the value is far beyond int8 and stays there: pack() limits it.
-  LINNET_INLINE I32 scale(I32 acc, F32 scale, const Output& to) {
-    const F32 sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), scale, to.offset);
+  LINNET_INLINE I32 scale(F32 acc, F32 scale, const Output& to) {
+    const F32 sum = _mm256_fmadd_ps(acc, scale, to.offset);
     return _mm256_sub_epi32(_mm256_castps_si256(sum), _mm256_set1_epi32(0x4b400000));
+  }
+  LINNET_INLINE I32 scale(I32 acc, F32 by, const Output& to) {
+    return scale(_mm256_cvtepi32_ps(acc), by, to);
   }
   /// zero_point + linnet_scale(acc, by) for any acc and by, limited to 30 bits.
   LINNET_INLINE I32 scale(I32 acc, I32 m, I32 t, const Output& to) {

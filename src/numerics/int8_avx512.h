@@ -51,9 +51,12 @@ struct Int8 {
 
   /// zero_point + linnet_scale(acc, by) where linnet_is_exact_in_float(); scale is m * 2^-t. Where the zero
   /// point takes the sum out of [2^23, 2^24), the value is far beyond int8 and stays there: pack() limits it.
-  LINNET_INLINE I32 scale(I32 acc, F32 scale, const Output& to) {
-    const F32 sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc), scale, to.offset);
+  LINNET_INLINE I32 scale(F32 acc, F32 scale, const Output& to) {
+    const F32 sum = _mm512_fmadd_ps(acc, scale, to.offset);
     return _mm512_sub_epi32(_mm512_castps_si512(sum), _mm512_set1_epi32(0x4b400000));
+  }
+  LINNET_INLINE I32 scale(I32 acc, F32 by, const Output& to) {
+    return scale(_mm512_cvtepi32_ps(acc), by, to);
   }
   /// zero_point + linnet_scale(acc, by) for any acc and by, limited to 30 bits.
   LINNET_INLINE I32 scale(I32 acc, I32 m, I32 t, const Output& to) {
@@ -109,8 +112,7 @@ struct Int8 {
   /// quantize_real() before its zero point: v * factor, limited, to the nearest integer.
   LINNET_INLINE I32 nearest(F32 v, F32 factor) {
     const F32 scaled = _mm512_mul_ps(v, factor);
-    const F32 number =
-        _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q), scaled);
+    const F32 number = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q), scaled);
     return _mm512_cvtps_epi32(
         _mm512_max_ps(_mm512_min_ps(number, _mm512_set1_ps(511.0f)), _mm512_set1_ps(-512.0f)));
   }

@@ -11,18 +11,25 @@
 
 namespace linnet::cpu {
 
+/// Depthwise kernels by window and stride.
+struct DepthwiseSquaresS8 {
+  Kernel<DepthwiseS8> of3_stride1;
+  Kernel<DepthwiseS8> of3_stride2;
+  Kernel<DepthwiseS8> of5_stride1;
+  Kernel<DepthwiseS8> of5_stride2;
+};
+
 struct KernelsS8 {
   const char* isa;             ///< "avx512_vnni"
   ConvolutionLayoutS8 layout;  ///< how the weights of `pointwise`, `convolution` and `linear` are packed
   Kernel<ConvolutionS8> pointwise;
   Kernel<ConvolutionS8> convolution;
   Kernel<ConvolutionS8> linear;
-  DepthwiseLayoutS8 depthwise_layout;      ///< how the weights of the next four are packed
-  Kernel<DepthwiseS8> depthwise3_stride1;  ///< windows of 3 x 3, quads
-  Kernel<DepthwiseS8> depthwise3_stride2;
-  Kernel<DepthwiseS8> depthwise5_stride1;  ///< windows of 5 x 5, quads
-  Kernel<DepthwiseS8> depthwise5_stride2;
-  Kernel<DepthwiseS8> depthwise_any;  ///< int16 weights: see depthwise_kernel_s8()
+  DepthwiseLayoutS8 depthwise_layout;         ///< which of the next four runs a layer, and on what weights
+  DepthwiseSquaresS8 depthwise_quads;         ///< null where layout.form is kNone
+  DepthwiseSquaresS8 depthwise_float;         ///< null where no layer runs in float
+  DepthwiseSquaresS8 depthwise_float_narrow;  ///< for fewer channels than the vectors of that one have lanes
+  Kernel<DepthwiseS8> depthwise_any;          ///< any window
   Kernel<AddS8> add;
   Kernel<MultiplyS8> multiply;
   Kernel<LookupS8> lookup;
@@ -32,24 +39,24 @@ struct KernelsS8 {
 };
 
 namespace scalar {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 #if defined(__x86_64__)
 namespace avx2 {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 namespace avx512 {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 namespace avx512_vnni {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 #elif defined(__aarch64__)
 namespace neon {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 namespace neon_dot {
-const KernelsS8& kernels_s8();
+const KernelsS8& kernels_s8() noexcept;
 }
 #endif
 

@@ -1,4 +1,6 @@
-// The one body of depthwise_f32, over any vector type. Internal linkage: see finish_body.h.
+// The one body of depthwise layers, over any vector type V and any `Type`: what the values of a layer are,
+// how a vector of them is loaded, and what a tile ends with. Here DepthwiseTypeF32; depthwise_float_s8.h has
+// int8's. Internal linkage: see finish_body.h.
 //
 // A tile is a few neighbouring output pixels of a few neighbouring rows by one vector of channels. Inputs
 // come from the L2 cache, whose bandwidth is what limits a depthwise layer: each input value is loaded once
@@ -10,19 +12,6 @@
 
 namespace linnet::cpu {
 namespace {
-
-/// A whole vector of channels, or the few that are left behind the last whole one.
-template <class V, bool kPartial>
-struct Lanes {
-  int n;
-  V load(const float* p) const { return kPartial ? V::load_partial(p, n) : V::load(p); }
-  void store(V v, float* p) const {
-    if constexpr (kPartial)
-      v.store_partial(p, n);
-    else
-      v.store(p);
-  }
-};
 
 /// The most rows and pixels of a tile whose accumulators, weights in use and one input value fit the
 /// registers. Rows that share few of their inputs, or have many weights, are not worth the code.
@@ -36,29 +25,71 @@ constexpr int max_depthwise_pixels(int kernel, int stride) {
   return max_depthwise_rows<V>(kernel, stride) == 1 ? 7 : 4;
 }
 
-/// Where a tile's rows are.
-template <int kInputRows>
-struct DepthwiseRows {
-  const float* x[kInputRows];  ///< nullptr: outside the image
-  bool clip;                   ///< one of them is
-  float* y;                    ///< the first output row
+template <class T>
+struct DepthwiseTypeF32 {
+  using V = T;
+  using Arguments = DepthwiseF32;
+  using Value = float;
+  static constexpr bool kOverlap = false;  ///< channels behind the last whole vector are a part of one
+  static constexpr bool kPads = false;     ///< taps outside the image are left out
+
+  static constexpr int rows(int kernel, int stride) { return max_depthwise_rows<V>(kernel, stride); }
+  static constexpr int pixels(int kernel, int stride) { return max_depthwise_pixels<V>(kernel, stride); }
+
+  /// A whole vector of channels, or the few that are left behind the last whole one.
+  template <bool kClip, bool kPartial>
+  struct Lanes {
+    const DepthwiseF32& a;
+    int channel;
+    int n;
+
+    const float* weights() const { return a.weight + channel; }  ///< of the first tap
+    V bias() const { return a.bias ? load(a.bias + channel) : V::zero(); }
+    V load(const float* p) const { return kPartial ? V::load_partial(p, n) : V::load(p); }
+    V load_weights(const float* p) const { return load(p); }
+    const float* padding() const { return nullptr; }
+    /// `y` is where the first row's first pixel goes.
+    template <int kRows, int kPixels>
+    void finish(V (&acc)[kRows * kPixels][1], float* y) const {
+      apply_finish(a.finish, acc);
+      const std::ptrdiff_t pixel = a.c;
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+        for (int j = 0; j < kPixels; ++j) {
+          if constexpr (kPartial)
+            acc[i * kPixels + j][0].store_partial(y + j * pixel, n);
+          else
+            acc[i * kPixels + j][0].store(y + j * pixel);
+        }
+        y += a.wo * pixel;
+      }
+    }
+  };
 };
 
-template <int kKernel, int kStride, int kRows>
-using DepthwiseTileRows = DepthwiseRows<(kRows - 1) * kStride + kKernel>;
+/// Where a tile's rows are.
+template <class Type, int kKernel, int kStride, int kRows>
+struct DepthwiseRows {
+  const typename Type::Value* x[(kRows - 1) * kStride + kKernel];  ///< nullptr: outside the image
+  bool clip;                                                       ///< one of them is
+  typename Type::Value* y;                                         ///< the first output row
+};
 
 /// kRows output rows from rows.y on, output pixels [wo, wo + kPixels), channels at `channel`. kClip: some of
 /// the tile's input lies outside the image.
-template <class V, int kKernel, int kStride, int kRows, int kPixels, bool kClip, bool kPartial>
-void depthwise_tile(const DepthwiseF32& a, const DepthwiseTileRows<kKernel, kStride, kRows>& rows, int wo,
-                    int channel, Lanes<V, kPartial> lanes) {
+template <class Type, int kKernel, int kStride, int kRows, int kPixels, bool kClip, bool kPartial>
+void depthwise_tile(const typename Type::Arguments& a,
+                    const DepthwiseRows<Type, kKernel, kStride, kRows>& rows, int wo, int channel, int n) {
+  using V = typename Type::V;
+  const typename Type::template Lanes<kClip, kPartial> lanes = {a, channel, n};
   V acc[kRows * kPixels][1];
-  const V bias = a.bias ? lanes.load(a.bias + channel) : V::zero();
+  const V bias = lanes.bias();
 #pragma GCC unroll 32
   for (int i = 0; i < kRows * kPixels; ++i) acc[i][0] = bias;
 
   const std::ptrdiff_t pixel = a.c;
-  const float* const w = a.weight + channel;
+  const float* const w = lanes.weights();
   // All weights stay in registers, or those that one input row meets.
   constexpr bool kResident = kKernel * kKernel + kRows * kPixels + 1 <= V::kRegisters;
   V weight[kKernel][kKernel];
@@ -66,26 +97,28 @@ void depthwise_tile(const DepthwiseF32& a, const DepthwiseTileRows<kKernel, kStr
 #pragma GCC unroll 8
     for (int r = 0; r < kKernel; ++r)
 #pragma GCC unroll 8
-      for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load(w + (r * kKernel + s) * pixel);
+      for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load_weights(w + (r * kKernel + s) * pixel);
   }
   const int left = wo * kStride - a.pad_left;
 #pragma GCC unroll 16
   for (int row = 0; row < (kRows - 1) * kStride + kKernel; ++row) {
-    if (kClip && !rows.x[row]) continue;
+    const bool outside_row = kClip && !rows.x[row];
+    if (!Type::kPads && outside_row) continue;
     if constexpr (!kResident) {
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) {
         const int r = row - i * kStride;
         if (r < 0 || r >= kKernel) continue;
 #pragma GCC unroll 8
-        for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load(w + (r * kKernel + s) * pixel);
+        for (int s = 0; s < kKernel; ++s) weight[r][s] = lanes.load_weights(w + (r * kKernel + s) * pixel);
       }
     }
-    const float* x = rows.x[row] + left * pixel + channel;
+    const typename Type::Value* x = outside_row ? nullptr : rows.x[row] + left * pixel + channel;
 #pragma GCC unroll 32
     for (int column = 0; column < (kPixels - 1) * kStride + kKernel; ++column) {
-      if (kClip && (left + column < 0 || left + column >= a.w)) continue;
-      const V value = lanes.load(x + column * pixel);
+      const bool outside = outside_row || (kClip && (left + column < 0 || left + column >= a.w));
+      if (!Type::kPads && outside) continue;
+      const V value = lanes.load(outside ? lanes.padding() : x + column * pixel);
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
@@ -97,49 +130,49 @@ void depthwise_tile(const DepthwiseF32& a, const DepthwiseTileRows<kKernel, kStr
         }
     }
   }
-  apply_finish(a.finish, acc);
-  float* y = rows.y + wo * pixel + channel;
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
-    for (int j = 0; j < kPixels; ++j) lanes.store(acc[i * kPixels + j][0], y + j * pixel);
-    y += a.wo * pixel;
-  }
+  lanes.template finish<kRows, kPixels>(acc, rows.y + wo * pixel + channel);
 }
 
 /// All channels of a tile.
-template <class V, int kKernel, int kStride, int kRows, int kPixels, bool kClip>
-void depthwise_channels(const DepthwiseF32& a, const DepthwiseTileRows<kKernel, kStride, kRows>& rows,
-                        int wo) {
+template <class Type, int kKernel, int kStride, int kRows, int kPixels, bool kClip>
+void depthwise_channels(const typename Type::Arguments& a,
+                        const DepthwiseRows<Type, kKernel, kStride, kRows>& rows, int wo) {
+  constexpr int kWidth = Type::V::kWidth;
   int channel = 0;
-  for (; channel + V::kWidth <= a.c; channel += V::kWidth)
-    depthwise_tile<V, kKernel, kStride, kRows, kPixels, kClip, false>(a, rows, wo, channel, {V::kWidth});
-  if (channel < a.c)
-    depthwise_tile<V, kKernel, kStride, kRows, kPixels, kClip, true>(a, rows, wo, channel, {a.c - channel});
+  for (; channel + kWidth <= a.c; channel += kWidth)
+    depthwise_tile<Type, kKernel, kStride, kRows, kPixels, kClip, false>(a, rows, wo, channel, kWidth);
+  if constexpr (Type::kOverlap) {
+    if (channel < a.c)
+      depthwise_tile<Type, kKernel, kStride, kRows, kPixels, kClip, false>(a, rows, wo, a.c - kWidth, kWidth);
+  } else if constexpr (kWidth > 1) {
+    if (channel < a.c)
+      depthwise_tile<Type, kKernel, kStride, kRows, kPixels, kClip, true>(a, rows, wo, channel,
+                                                                          a.c - channel);
+  }
 }
 
 /// Exactly `pixels` output pixels, 1 <= pixels <= kPixels.
-template <class V, int kKernel, int kStride, int kRows, int kPixels>
-void depthwise_pixels(const DepthwiseF32& a, const DepthwiseTileRows<kKernel, kStride, kRows>& rows, int wo,
-                      int pixels) {
+template <class Type, int kKernel, int kStride, int kRows, int kPixels>
+void depthwise_pixels(const typename Type::Arguments& a,
+                      const DepthwiseRows<Type, kKernel, kStride, kRows>& rows, int wo, int pixels) {
   if constexpr (kPixels > 1) {
     if (pixels < kPixels)
-      return depthwise_pixels<V, kKernel, kStride, kRows, kPixels - 1>(a, rows, wo, pixels);
+      return depthwise_pixels<Type, kKernel, kStride, kRows, kPixels - 1>(a, rows, wo, pixels);
   }
   const int left = wo * kStride - a.pad_left;
   if (rows.clip || left < 0 || left + (kPixels - 1) * kStride + kKernel > a.w)
-    depthwise_channels<V, kKernel, kStride, kRows, kPixels, true>(a, rows, wo);
+    depthwise_channels<Type, kKernel, kStride, kRows, kPixels, true>(a, rows, wo);
   else
-    depthwise_channels<V, kKernel, kStride, kRows, kPixels, false>(a, rows, wo);
+    depthwise_channels<Type, kKernel, kStride, kRows, kPixels, false>(a, rows, wo);
 }
 
 /// Exactly `count` output rows from ho on, 1 <= count <= kRows.
-template <class V, int kKernel, int kStride, int kRows>
-void depthwise_rows(const DepthwiseF32& a, int ho, int count) {
+template <class Type, int kKernel, int kStride, int kRows>
+void depthwise_rows(const typename Type::Arguments& a, int ho, int count) {
   if constexpr (kRows > 1) {
-    if (count < kRows) return depthwise_rows<V, kKernel, kStride, kRows - 1>(a, ho, count);
+    if (count < kRows) return depthwise_rows<Type, kKernel, kStride, kRows - 1>(a, ho, count);
   }
-  DepthwiseTileRows<kKernel, kStride, kRows> rows;
+  DepthwiseRows<Type, kKernel, kStride, kRows> rows;
   rows.clip = false;
   for (int row = 0; row < (kRows - 1) * kStride + kKernel; ++row) {
     const int h = ho * kStride - a.pad_top + row;
@@ -148,30 +181,31 @@ void depthwise_rows(const DepthwiseF32& a, int ho, int count) {
     rows.clip = rows.clip || !inside;
   }
   rows.y = a.y + static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo * a.c;
-  constexpr int kPixels = max_depthwise_pixels<V>(kKernel, kStride);
+  constexpr int kPixels = Type::pixels(kKernel, kStride);
   int wo = 0;
   for (int tiles = (a.wo + kPixels - 1) / kPixels; tiles > 0; --tiles) {
     const int pixels = (a.wo - wo + tiles - 1) / tiles;
-    depthwise_pixels<V, kKernel, kStride, kRows, kPixels>(a, rows, wo, pixels);
+    depthwise_pixels<Type, kKernel, kStride, kRows, kPixels>(a, rows, wo, pixels);
     wo += pixels;
   }
 }
 
 /// Square windows of kKernel that slide by kStride both ways.
-template <class V, int kKernel, int kStride>
-void depthwise_fixed_f32(const DepthwiseF32& a) {
-  constexpr int kRows = max_depthwise_rows<V>(kKernel, kStride);
+template <class Type, int kKernel, int kStride>
+void depthwise_fixed(const typename Type::Arguments& a) {
+  constexpr int kRows = Type::rows(kKernel, kStride);
   int ho = a.row_begin;
   for (int tiles = (a.row_end - ho + kRows - 1) / kRows; tiles > 0; --tiles) {
     const int count = (a.row_end - ho + tiles - 1) / tiles;
-    depthwise_rows<V, kKernel, kStride, kRows>(a, ho, count);
+    depthwise_rows<Type, kKernel, kStride, kRows>(a, ho, count);
     ho += count;
   }
 }
 
 template <class V, bool kPartial>
-void depthwise_any_pixel(const DepthwiseF32& a, int ho, int wo, int channel, Lanes<V, kPartial> lanes) {
-  V acc[1][1] = {{a.bias ? lanes.load(a.bias + channel) : V::zero()}};
+void depthwise_any_pixel(const DepthwiseF32& a, int ho, int wo, int channel, int n) {
+  const typename DepthwiseTypeF32<V>::template Lanes<true, kPartial> lanes = {a, channel, n};
+  V acc[1][1] = {{lanes.bias()}};
   const std::ptrdiff_t pixel = a.c;
   for (int r = 0; r < a.kernel_h; ++r) {
     const int h = ho * a.stride_h - a.pad_top + r;
@@ -184,8 +218,8 @@ void depthwise_any_pixel(const DepthwiseF32& a, int ho, int wo, int channel, Lan
       acc[0][0] = fma(lanes.load(x + w * pixel), lanes.load(weight + s * pixel), acc[0][0]);
     }
   }
-  apply_finish(a.finish, acc);
-  lanes.store(acc[0][0], a.y + (static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo + wo) * pixel + channel);
+  lanes.template finish<1, 1>(
+      acc, a.y + (static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo + wo) * pixel + channel);
 }
 
 /// Any window and any stride.
@@ -195,8 +229,8 @@ void depthwise_any_f32(const DepthwiseF32& a) {
     for (int wo = 0; wo < a.wo; ++wo) {
       int channel = 0;
       for (; channel + V::kWidth <= a.c; channel += V::kWidth)
-        depthwise_any_pixel<V, false>(a, ho, wo, channel, {V::kWidth});
-      if (channel < a.c) depthwise_any_pixel<V, true>(a, ho, wo, channel, {a.c - channel});
+        depthwise_any_pixel<V, false>(a, ho, wo, channel, V::kWidth);
+      if (channel < a.c) depthwise_any_pixel<V, true>(a, ho, wo, channel, a.c - channel);
     }
 }
 

@@ -3,10 +3,13 @@
 // acc = sum((x - zero_x) * (w - zero_w)) + bias over the taps inside the image; y = requantize(acc); last
 // where there is a table y = lookup(table, y): numerics/int8.h, step by step.
 //
-// Windows of 3 x 3 and 5 x 5 run on quads: four bytes of one channel, from four rows of one column, which an
-// instruction multiplies by four weights and adds to one accumulator. A quad of rows serves as many output
-// rows as reach it, each with its weights moved by a row, and is made once for all columns that reach it.
-// Everything else (other windows, weights that have a zero point or are -128, plain C++) takes int16 weights.
+// Windows of 3 x 3 and 5 x 5 run in one of two forms, whichever is faster on the ISA:
+//   float   float32's tiles, where every channel is exact in float (depthwise_float_s8.h);
+//   quads   four bytes of one channel, from four rows of one column, which an instruction multiplies by four
+//           weights and adds to one accumulator. A quad of rows serves as many output rows as reach it, each
+//           with its weights moved by a row, and is made once for all columns that reach it. No weight is
+//           -128 or has a zero point.
+// Everything else (other windows, a few channels, plain C++) takes int16 weights.
 #pragma once
 
 #include <cstddef>
@@ -18,11 +21,12 @@ namespace linnet::cpu {
 
 /// How an ISA multiplies quads.
 enum class QuadForm {
-  kNone,    ///< it does not: all weights are int16
+  kNone,    ///< it does not
   kBytes,   ///< x and w as they are, or x + 128: vpdpbusd, sdot
   kHalves,  ///< rows 0 and 1 of all lanes before rows 2 and 3: smull, smlal
-  kPairs,   ///< vpmaddwd; see weight_pairs_s8()
 };
+
+inline constexpr int kAnyChannelsS8 = 1 << 30;
 
 /// How an ISA wants its weights.
 struct DepthwiseLayoutS8 {
@@ -31,6 +35,8 @@ struct DepthwiseLayoutS8 {
   int narrow_lanes;  ///< the same in the last block, where half of it is enough
   int offset_even;   ///< what is added to rows 0 and 2 of a quad, so that they are unsigned: 128 or 0
   int offset_odd;    ///< to rows 1 and 3
+  /// Layers of narrow_lanes to so many channels run in float where they are exact in it.
+  int float_channels = 0;
 };
 
 /// Computes output rows [row_begin, row_end). Padding may be anything, on any side. x is read within its
@@ -92,15 +98,8 @@ inline constexpr bool is_depthwise_square_s8(int kernel_h, int kernel_w, int str
          (stride_h == 1 || stride_h == 2);
 }
 
-/// The weights of a quad for vpmaddwd. x is seen as two int16: v = 256 * x1 + (x0 + 128) and its upper byte
-/// x1. (x0 + 128) * w0 + x1 * w1 = v * w0 + x1 * (w1 - 256 * w0), and with |w| <= 127 both factors fit int16.
-struct WeightPairS8 {
-  std::int16_t whole;
-  std::int16_t upper;
-};
-inline constexpr WeightPairS8 weight_pair_s8(int w0, int w1) {
-  return {static_cast<std::int16_t>(w0), static_cast<std::int16_t>(w1 - 256 * w0)};
-}
+/// Bytes of padding, each the zero point of x, that stand before float weights: those of the longest vector.
+inline constexpr int kDepthwisePaddingS8 = 16;
 
 /// Channels in a block of int16 weights; they are padded to whole ones.
 inline constexpr int kDepthwisePlainBlockS8 = 64;

@@ -56,7 +56,7 @@ inline __attribute__((always_inline)) void accumulate_depthwise_s8(
         typename Q::Quad x[kPixels];
 #pragma GCC unroll 8
         for (int j = 0; j < kPixels; ++j)
-          x[j] = Q::quad(V::load(quads + (j * kStride * kQuads * 4 + v) * 4 * V::kLanes));
+          x[j] = V::load(quads + (j * kStride * kQuads * 4 + v) * 4 * V::kLanes);
 #pragma GCC unroll 4
         for (int row = 0; row < kRows; ++row) {
           typename Q::Weights w =

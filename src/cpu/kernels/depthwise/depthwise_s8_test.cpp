@@ -205,18 +205,28 @@ TEST(depthwise_s8, equals_the_definition_on_every_isa_for_any_shape_and_any_rows
   }
 }
 
-TEST(depthwise_s8, runs_in_quads_wherever_weights_allow) {
+TEST(depthwise_s8, runs_in_float_or_in_quads_wherever_weights_allow) {
+  using Form = PackedDepthwiseS8::Form;
   Case c = draw_case(1);
   c.kernel_h = c.kernel_w = 3;
   c.stride_h = c.stride_w = 1;
   c.zero_w = 0;
-  c.weight.assign(static_cast<std::size_t>(9 * c.c), LINNET_WEIGHT_MIN);
+  c.c = 40;
+  c.by.assign(40, {LINNET_M_MIN + 1, 34});
+  c.bias.assign(40, 0);
   for (const Isa isa : available_isas()) {
     const KernelsS8& kernels = kernels_s8(isa);
-    c.weight[0] = LINNET_WEIGHT_MIN;
-    EXPECT_EQ(pack_depthwise_s8(kernels.depthwise_layout, c.weights()).in_quads, isa != Isa::kScalar);
-    c.weight[0] = LINNET_INT8_MIN;
-    EXPECT_FALSE(pack_depthwise_s8(kernels.depthwise_layout, c.weights()).in_quads) << kernels.isa;
+    const auto form = [&](std::int8_t weight, bool in_float) {
+      c.weight.assign(9 * 40, weight);
+      c.in_float = in_float;
+      return pack_depthwise_s8(kernels.depthwise_layout, c.weights()).form;
+    };
+    const bool has_float = isa == Isa::kAvx2 || isa == Isa::kAvx512,
+               has_quads = !has_float && isa != Isa::kScalar;
+    const Form fast = has_float ? Form::kFloat : has_quads ? Form::kQuads : Form::kPlain;
+    EXPECT_EQ(form(LINNET_WEIGHT_MIN, true), fast) << kernels.isa;
+    EXPECT_EQ(form(LINNET_WEIGHT_MIN, false), has_float ? Form::kPlain : fast) << kernels.isa;
+    EXPECT_EQ(form(LINNET_INT8_MIN, true), has_float ? Form::kFloat : Form::kPlain) << kernels.isa;
   }
 }
 

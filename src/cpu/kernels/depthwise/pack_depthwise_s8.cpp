@@ -15,13 +15,12 @@ class Packer {
   PackedDepthwiseS8 quads() {
     rows_ = rows_of_quads_s8(from_.kernel_w, from_.stride_w);
     quads_ = quads_of_window_s8(from_.kernel_w, from_.stride_w);
-    packed_.in_quads = true;
+    packed_.form = PackedDepthwiseS8::Form::kQuads;
     const int blocks = count_depthwise_blocks_s8(layout_, from_.c);
     std::size_t lanes = 0;
     for (int b = 0; b < blocks; ++b)
       lanes += static_cast<std::size_t>(4 * depthwise_block_s8(layout_, from_.c, b).lanes);
-    const std::size_t quad_bytes = layout_.form == QuadForm::kPairs ? 8 : 4;
-    packed_.weight.resize(lanes * quad_bytes * static_cast<std::size_t>(rows_ * quads_ * from_.kernel_w));
+    packed_.weight.resize(lanes * 4 * static_cast<std::size_t>(rows_ * quads_ * from_.kernel_w));
     packed_.bias.resize(lanes * static_cast<std::size_t>(rows_));
     resize_scales(lanes, layout_.lanes > 1);
     std::size_t at = 0;  // the lane, over all blocks
@@ -32,9 +31,33 @@ class Packer {
           const int channel = block.first + depthwise_channel_s8(v, lane);
           if (channel >= from_.c) continue;
           set_scale(at + static_cast<std::size_t>(v * block.lanes + lane), channel);
-          for (int row = 0; row < rows_; ++row) pack_row(block, at, row, v, lane, channel, quad_bytes);
+          for (int row = 0; row < rows_; ++row) pack_row(block, at, row, v, lane, channel);
         }
       at += static_cast<std::size_t>(4 * block.lanes);
+    }
+    return std::move(packed_);
+  }
+
+  PackedDepthwiseS8 in_float() {
+    packed_.form = PackedDepthwiseS8::Form::kFloat;
+    const auto c = static_cast<std::size_t>(from_.c);
+    const auto taps = static_cast<std::size_t>(from_.kernel_h * from_.kernel_w);
+    packed_.weight.assign(kDepthwisePaddingS8 + (1 + taps) * c * sizeof(float), std::byte(from_.zero_x));
+    packed_.scale.resize(c);
+    const auto put = [&](std::size_t row, std::size_t channel, std::int32_t value) {
+      const auto v = static_cast<float>(value);
+      std::memcpy(packed_.weight.data() + kDepthwisePaddingS8 + (row * c + channel) * sizeof v, &v, sizeof v);
+    };
+    for (std::size_t channel = 0; channel < c; ++channel) {
+      const std::int32_t bias = from_.bias ? from_.bias[channel] : 0;
+      std::int32_t sum = 0;
+      for (std::size_t tap = 0; tap < taps; ++tap) {
+        const std::int32_t w = from_.weight[tap * c + channel] - from_.zero_w;
+        sum += w;
+        put(1 + tap, channel, w);
+      }
+      put(0, channel, linnet_fold_zero_point(bias, from_.zero_x, sum));
+      set_scale(channel, static_cast<int>(channel));
     }
     return std::move(packed_);
   }
@@ -77,11 +100,10 @@ class Packer {
   }
 
   /// Weights and bias of one channel for output row `row` of those that share the quads.
-  void pack_row(const DepthwiseBlockS8& block, std::size_t at, int row, int v, int lane, int channel,
-                std::size_t quad_bytes) {
+  void pack_row(const DepthwiseBlockS8& block, std::size_t at, int row, int v, int lane, int channel) {
     const int kernel = from_.kernel_w;
     std::byte* const weight =
-        packed_.weight.data() + at * quad_bytes * static_cast<std::size_t>(rows_ * quads_ * kernel);
+        packed_.weight.data() + at * 4 * static_cast<std::size_t>(rows_ * quads_ * kernel);
     // Sums wrap, as the accumulators do; the result does not, or the layer's bound is wrong.
     auto bias = static_cast<std::uint32_t>(from_.bias ? from_.bias[channel] : 0);
     for (int q = 0; q < quads_; ++q)
@@ -94,7 +116,7 @@ class Packer {
           bias -= static_cast<std::uint32_t>(zero * w[i]);
         }
         const int vector = ((row * quads_ + q) * kernel + s) * 4 + v;
-        put(w, weight + static_cast<std::size_t>(vector * block.lanes) * quad_bytes, lane, block.lanes);
+        put(w, weight + static_cast<std::size_t>(4 * vector * block.lanes), lane, block.lanes);
       }
     packed_.bias[at * static_cast<std::size_t>(rows_) +
                  static_cast<std::size_t>((row * 4 + v) * block.lanes + lane)] =
@@ -110,13 +132,6 @@ class Packer {
         std::memcpy(vector + 2 * lane, w, 2);
         std::memcpy(vector + 2 * lanes + 2 * lane, w + 2, 2);
         break;
-      case QuadForm::kPairs: {
-        const WeightPairS8 first = weight_pair_s8(w[0], w[1]), second = weight_pair_s8(w[2], w[3]);
-        const std::int16_t whole[2] = {first.whole, second.whole}, upper[2] = {first.upper, second.upper};
-        std::memcpy(vector + 4 * lane, whole, 4);
-        std::memcpy(vector + 4 * lanes + 4 * lane, upper, 4);
-        break;
-      }
     }
   }
 
@@ -130,19 +145,26 @@ class Packer {
 }  // namespace
 
 PackedDepthwiseS8 pack_depthwise_s8(const DepthwiseLayoutS8& layout, const DepthwiseWeightsS8& from) {
-  const std::int8_t* const end = from.weight + from.kernel_h * from.kernel_w * from.c;
-  const bool in_quads = layout.form != QuadForm::kNone && from.zero_w == 0 &&
-                        is_depthwise_square_s8(from.kernel_h, from.kernel_w, from.stride_h, from.stride_w) &&
-                        std::find(from.weight, end, LINNET_INT8_MIN) == end;
   Packer packer(layout, from);
-  return in_quads ? packer.quads() : packer.plain();
+  if (!is_depthwise_square_s8(from.kernel_h, from.kernel_w, from.stride_h, from.stride_w))
+    return packer.plain();
+  if (from.exact_in_float && from.c >= layout.narrow_lanes && from.c <= layout.float_channels)
+    return packer.in_float();
+  const std::int8_t* const end = from.weight + from.kernel_h * from.kernel_w * from.c;
+  if (layout.form == QuadForm::kNone || from.zero_w || std::find(from.weight, end, LINNET_INT8_MIN) != end)
+    return packer.plain();
+  return packer.quads();
 }
 
 const Kernel<DepthwiseS8>& depthwise_kernel_s8(const KernelsS8& kernels, const DepthwiseWeightsS8& from,
                                                const PackedDepthwiseS8& packed) {
-  if (!packed.in_quads) return kernels.depthwise_any;
-  if (from.kernel_w == 3) return from.stride_w == 1 ? kernels.depthwise3_stride1 : kernels.depthwise3_stride2;
-  return from.stride_w == 1 ? kernels.depthwise5_stride1 : kernels.depthwise5_stride2;
+  if (packed.form == PackedDepthwiseS8::Form::kPlain) return kernels.depthwise_any;
+  const DepthwiseSquaresS8& squares = packed.form == PackedDepthwiseS8::Form::kQuads ? kernels.depthwise_quads
+                                      : from.c < kernels.depthwise_layout.lanes
+                                          ? kernels.depthwise_float_narrow
+                                          : kernels.depthwise_float;
+  if (from.kernel_w == 3) return from.stride_w == 1 ? squares.of3_stride1 : squares.of3_stride2;
+  return from.stride_w == 1 ? squares.of5_stride1 : squares.of5_stride2;
 }
 
 }  // namespace linnet::cpu

@@ -22,15 +22,18 @@ struct DepthwiseWeightsS8 {
   bool exact_in_float;  ///< linnet_is_exact_in_float() holds for every channel
 };
 
-/// Quads: values a channel are in the order of the blocks' lanes, whole blocks. Otherwise in order, padded to
-/// whole blocks of kDepthwisePlainBlockS8.
+/// Quads: values a channel are in the order of the blocks' lanes, whole blocks. Float: in order, [c]. Plain:
+/// in order, padded to whole blocks of kDepthwisePlainBlockS8.
 struct PackedDepthwiseS8 {
-  bool in_quads = false;
-  AlignedVector<std::byte>
-      weight;  ///< [block][output row][quad][column][vector][lane][row]; or int16 [R, S, c]
-  AlignedVector<std::int32_t> bias;  ///< quads: [block][output row][vector][lane], with all zero points
-  AlignedVector<float> scale;        ///< m * 2^-t; empty where m and t are not
-  AlignedVector<std::int32_t> m;     ///< empty where every channel is exact in float
+  enum class Form { kQuads, kFloat, kPlain };
+  Form form = Form::kPlain;
+  /// Quads: [block][output row][quad][column][vector][lane][row]. Float: padding, then float biases [c], with
+  /// the zero point of x, and weights [R, S, c]. Plain: int16 [R, S, c].
+  AlignedVector<std::byte> weight;
+  AlignedVector<std::int32_t>
+      bias;  ///< empty in float; quads: [block][output row][vector][lane], with all zero points
+  AlignedVector<float> scale;     ///< m * 2^-t; empty where m and t are not
+  AlignedVector<std::int32_t> m;  ///< empty where every channel is exact in float
   AlignedVector<std::int32_t> t;
 
   std::size_t bytes() const {

@@ -11,8 +11,9 @@ const Kernels& kernels() {
   return kKernels;
 }
 
-const KernelsS8& kernels_s8() {
-  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>("avx2");
+const KernelsS8& kernels_s8() noexcept {
+  static constexpr KernelsS8 kKernels =
+      table_s8<Dot, Quads>("avx2", {}, depthwise_float<F32, Quads::Int8>("avx2"), {});
   return kKernels;
 }
 

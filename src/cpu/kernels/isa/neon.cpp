@@ -11,8 +11,8 @@ const Kernels& kernels() {
   return kKernels;
 }
 
-const KernelsS8& kernels_s8() {
-  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>("neon");
+const KernelsS8& kernels_s8() noexcept {
+  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>("neon", depthwise_quads<Quads>("neon"), {}, {});
   return kKernels;
 }
 

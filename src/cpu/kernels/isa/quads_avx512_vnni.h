@@ -11,8 +11,12 @@
 namespace linnet::cpu::avx512_vnni {
 namespace {
 
-inline constexpr DepthwiseLayoutS8 kDepthwiseLayout = {
-    .form = QuadForm::kBytes, .lanes = 16, .narrow_lanes = 8, .offset_even = 128, .offset_odd = 128};
+inline constexpr DepthwiseLayoutS8 kDepthwiseLayout = {.form = QuadForm::kBytes,
+                                                       .lanes = 16,
+                                                       .narrow_lanes = 8,
+                                                       .offset_even = 128,
+                                                       .offset_odd = 128,
+                                                       .float_channels = 16};
 
 struct NarrowQuads {
   using Int8 = avx512::NarrowInt8;
@@ -33,8 +37,6 @@ struct NarrowQuads {
     return v;
   }
   static inline Weights pin_weights(Weights w) { return pin(w); }
-  static inline Quad quad(__m256i v) { return v; }
-  static inline Weights ones() { return _mm256_set1_epi8(1); }
   static inline Weights load_weights(const std::byte* w) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
   }
@@ -63,12 +65,11 @@ struct Quads {
     return v;
   }
   static inline Weights pin_weights(Weights w) { return pin(w); }
-  static inline Quad quad(__m512i v) { return v; }
-  static inline Weights ones() { return _mm512_set1_epi8(1); }
   static inline Weights load_weights(const std::byte* w) { return _mm512_loadu_si512(w); }
   static inline __m512i multiply_add(__m512i acc, Quad x, Weights w) {
     return _mm512_dpbusd_epi32(acc, x, w);
   }
+  static inline __m512i add_up(__m512i acc, Quad x) { return multiply_add(acc, x, _mm512_set1_epi8(1)); }
 };
 
 }  // namespace

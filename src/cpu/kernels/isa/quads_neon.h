@@ -39,8 +39,6 @@ struct Quads {
     asm volatile("" : "+w"(w));
     return w;
   }
-  static inline Quad quad(int8x16_t v) { return v; }
-  static inline Weights ones() { return vdupq_n_s8(1); }
   static inline Weights load_weights(const std::byte* w) {
     return vld1q_s8(reinterpret_cast<const std::int8_t*>(w));
   }
@@ -48,6 +46,7 @@ struct Quads {
   static inline int32x4_t multiply_add(int32x4_t acc, Quad x, Weights w) {
     return vpadalq_s16(acc, vmlal_high_s8(vmull_s8(vget_low_s8(x), vget_low_s8(w)), x, w));
   }
+  static inline int32x4_t add_up(int32x4_t acc, Quad x) { return multiply_add(acc, x, vdupq_n_s8(1)); }
 };
 
 }  // namespace

@@ -39,12 +39,11 @@ struct Quads {
     asm volatile("" : "+w"(w));
     return w;
   }
-  static inline Quad quad(int8x16_t v) { return v; }
-  static inline Weights ones() { return vdupq_n_s8(1); }
   static inline Weights load_weights(const std::byte* w) {
     return vld1q_s8(reinterpret_cast<const std::int8_t*>(w));
   }
   static inline int32x4_t multiply_add(int32x4_t acc, Quad x, Weights w) { return vdotq_s32(acc, x, w); }
+  static inline int32x4_t add_up(int32x4_t acc, Quad x) { return multiply_add(acc, x, vdupq_n_s8(1)); }
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ const Kernels& kernels() {
   return kKernels;
 }
 
-const KernelsS8& kernels_s8() {
+const KernelsS8& kernels_s8() noexcept {
   static constexpr KernelsS8 kKernels = {
       .isa = "scalar",
       .layout = kScalarLayoutS8,
@@ -21,10 +21,9 @@ const KernelsS8& kernels_s8() {
       .linear = {convolution_s8_scalar, "scalar", "linear_s8"},
       .depthwise_layout =
           {.form = QuadForm::kNone, .lanes = 1, .narrow_lanes = 1, .offset_even = 0, .offset_odd = 0},
-      .depthwise3_stride1 = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},
-      .depthwise3_stride2 = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},
-      .depthwise5_stride1 = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},
-      .depthwise5_stride2 = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},
+      .depthwise_quads = {},
+      .depthwise_float = {},
+      .depthwise_float_narrow = {},
       .depthwise_any = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},
       .add = {add_s8, "scalar", "add_s8"},
       .multiply = {multiply_s8, "scalar", "multiply_s8"},

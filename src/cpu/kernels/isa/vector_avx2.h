@@ -1,9 +1,12 @@
 // Eight float32 values in a ymm register: AVX2 with FMA.
 #pragma once
 
+#include <cstdint>
+
 #include <immintrin.h>
 
 namespace linnet::cpu::avx2 {
+namespace {
 
 struct F32 {
   static constexpr int kWidth = 8;
@@ -13,6 +16,9 @@ struct F32 {
   static F32 zero() { return {_mm256_setzero_ps()}; }
   static F32 set(float x) { return {_mm256_set1_ps(x)}; }
   static F32 load(const float* p) { return {_mm256_loadu_ps(p)}; }
+  static F32 load(const std::int8_t* p) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+  }
   /// The first n values, 1 <= n <= 8, the rest zero; memory behind them is not touched.
   static F32 load_partial(const float* p, int n) { return {_mm256_maskload_ps(p, mask(n))}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
@@ -31,4 +37,5 @@ struct F32 {
   }
 };
 
+}  // namespace
 }  // namespace linnet::cpu::avx2

@@ -1,9 +1,12 @@
 // Sixteen float32 values in a zmm register: AVX-512 F, BW, DQ and VL.
 #pragma once
 
+#include <cstdint>
+
 #include <immintrin.h>
 
 namespace linnet::cpu::avx512 {
+namespace {
 
 struct F32 {
   static constexpr int kWidth = 16;
@@ -13,6 +16,9 @@ struct F32 {
   static F32 zero() { return {_mm512_setzero_ps()}; }
   static F32 set(float x) { return {_mm512_set1_ps(x)}; }
   static F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static F32 load(const std::int8_t* p) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+  }
   /// The first n values, 1 <= n <= 16, the rest zero; memory behind them is not touched.
   static F32 load_partial(const float* p, int n) { return {_mm512_maskz_loadu_ps(mask(n), p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
@@ -29,4 +35,5 @@ struct F32 {
   static __mmask16 mask(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 };
 
+}  // namespace
 }  // namespace linnet::cpu::avx512

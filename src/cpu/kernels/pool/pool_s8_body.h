@@ -1,5 +1,5 @@
-// The one body of pool_s8, over any ISA's Quads: four pixels are a quad, and all weights are 1. Internal
-// linkage: see finish_body.h.
+// The one body of pool_s8, over any ISA's Quads: four pixels are a quad. Internal linkage:
+// see finish_body.h.
 #pragma once
 
 #include "cpu/kernels/elementwise/requantize_s8_body.h"
@@ -33,7 +33,7 @@ void pool_s8(const PoolS8& a) {
       }
       Q::interleave(rows, made);
 #pragma GCC unroll 4
-      for (int v = 0; v < 4; ++v) sum[v] = Q::multiply_add(sum[v], Q::quad(made[v]), Q::ones());
+      for (int v = 0; v < 4; ++v) sum[v] = Q::add_up(sum[v], made[v]);
     }
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) sum[v] = V::sub(sum[v], zero);
