@@ -219,6 +219,7 @@ TEST(vectors, a_partial_copy_touches_its_bytes_alone) {
     for (int n = 0; n <= block; ++n) {
       std::vector<std::int8_t> x(static_cast<std::size_t>(n)), y(static_cast<std::size_t>(block), 99),
           loaded(y.size());
+      x.reserve(1);  // of no bytes, a pointer to somewhere
       for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<std::int8_t>(i + 1);
       form->copy_partial(x.data(), n, y.data(), loaded.data());
       for (int i = 0; i < block; ++i) {
