@@ -207,7 +207,7 @@ TEST(executor_int8, an_activate_and_an_add_are_taken_over_by_the_layer_before_th
   const auto image = random.values(128);
   const Graph graph = RandomInt8(random, 0)(std::move(b).finish(pool).value(), image);
   const auto cpu = executor(graph, {1, Isa::kScalar});
-  ASSERT_EQ(graph[2].name, "first.table");
+  ASSERT_EQ(graph[1].name, "first.pre");
   EXPECT_EQ(cpu->kernel_name(2), "scalar::pointwise_s8");
   EXPECT_EQ(cpu->kernel_name(4), "scalar::pointwise_s8");
 }

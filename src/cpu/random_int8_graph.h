@@ -18,30 +18,10 @@
 namespace linnet::cpu {
 
 /// The canonical graph without any softmax, each hard activation a node of its own, as int8 demands.
-inline Graph with_tables_apart(Graph graph) {
+inline Graph ready_for_int8(Graph graph) {
   for (Node& node : graph.nodes)
     if (std::holds_alternative<Softmax>(node.op)) node.op = Identity{};
-  const Graph joined = canonical(std::move(graph));
-  Graph apart = joined;
-  apart.nodes.clear();
-  std::vector<NodeId> moved;
-  for (Node node : joined.nodes) {
-    for (NodeId& input : node.inputs) input = moved[static_cast<std::size_t>(input)];
-    Activation hard = Activation::kNone;
-    std::visit(
-        [&](auto& op) {
-          if constexpr (requires { op.activation; } && !std::same_as<std::decay_t<decltype(op)>, Activate>)
-            if (op.activation == Activation::kHardSwish || op.activation == Activation::kHardSigmoid)
-              hard = std::exchange(op.activation, Activation::kNone);
-        },
-        node.op);
-    apart.nodes.push_back(node);
-    if (hard != Activation::kNone)
-      apart.nodes.push_back({node.name + ".table", Activate{hard}, {apart.size() - 1}, node.shape});
-    moved.push_back(apart.size() - 1);
-  }
-  apart.output = moved[static_cast<std::size_t>(joined.output)];
-  return apart;
+  return split_activation(canonical(std::move(graph)));
 }
 
 class RandomInt8 {
@@ -51,7 +31,7 @@ class RandomInt8 {
 
   /// The graph in int8, its scales taken from what the reference computes of `image`.
   Graph operator()(const Graph& source, std::span<const float> image) {
-    Graph graph = with_tables_apart(source);
+    Graph graph = ready_for_int8(source);
     std::vector<float> largest;
     reference::Interpreter interpreter(graph);
     std::vector<float> scores(static_cast<std::size_t>(graph.output_shape().size()));

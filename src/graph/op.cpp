@@ -29,6 +29,14 @@ double activate(double x, Activation activation) {
   return x;
 }
 
+Activation* own_activation(Op& op) {
+  return std::visit(
+      Overloaded{[](Convolution& o) { return &o.activation; }, [](Depthwise& o) { return &o.activation; },
+                 [](Linear& o) { return &o.activation; }, [](Add& o) { return &o.activation; },
+                 [](auto&) -> Activation* { return nullptr; }},
+      op);
+}
+
 int arity(const Op& op) {
   return std::visit(Overloaded{[](const Input&) { return 0; }, [](const Add&) { return 2; },
                                [](const Multiply&) { return 2; }, [](const auto&) { return 1; }},

@@ -138,6 +138,8 @@ std::string_view op_name(const Op& op);
 std::string_view to_string(Activation activation);
 /// activation(x), as the enumeration defines it.
 double activate(double x, Activation activation);
+/// The activation that `op` applies to its own output, or nullptr where it cannot apply any.
+Activation* own_activation(Op& op);
 /// Number of inputs that the operator takes: 0, 1 or 2.
 int arity(const Op& op);
 

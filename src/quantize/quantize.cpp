@@ -8,7 +8,6 @@
 #include "graph/quantized.h"
 #include "quantize/bias_correction.h"
 #include "quantize/equalise.h"
-#include "quantize/split_activation.h"
 #include "quantize/weights.h"
 
 namespace linnet::quantize {

@@ -16,7 +16,6 @@
 #include "quantize/equalise.h"
 #include "quantize/page.h"
 #include "quantize/run.h"
-#include "quantize/split_activation.h"
 #include "reference/interpreter.h"
 #include "support/graph.h"
 

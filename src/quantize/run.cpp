@@ -37,7 +37,7 @@ void limit(std::span<float> values, Activation activation) {
   for (float& v : values) v = std::min(std::max(v, 0.0f), high);
 }
 
-Activation own_activation(const Op& op) {
+Activation layer_activation(const Op& op) {
   if (const auto layer = layer_weights(op)) return layer->activation;
   return Activation::kNone;
 }
@@ -94,7 +94,7 @@ Result<void> FloatRun::run(std::span<const float> image, const FloatVisitor& vis
     if (auto& layer = layers_[static_cast<std::size_t>(id)]) {
       LINNET_TRY(const AlignedVector<float> before, layer->run(inputs[0]));
       y = before;
-      if (const Activation activation = own_activation(node.op); activation != Activation::kNone)
+      if (const Activation activation = layer_activation(node.op); activation != Activation::kNone)
         limit(y, activation);
       LINNET_CHECK(visit(id, before, y));
     } else {

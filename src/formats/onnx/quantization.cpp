@@ -40,14 +40,6 @@ bool agree(const Quantization& a, const Quantization& b) {
   return a.zero_point == b.zero_point && std::abs(a.scale - b.scale) <= 1e-6f * a.scale;
 }
 
-Activation* own_activation(Op& op) {
-  return std::visit(
-      Overloaded{[](Convolution& o) { return &o.activation; }, [](Depthwise& o) { return &o.activation; },
-                 [](Linear& o) { return &o.activation; }, [](Add& o) { return &o.activation; },
-                 [](auto&) -> Activation* { return nullptr; }},
-      op);
-}
-
 std::string describe(const ScalarFunction& f) {
   return fmt::format("clamp({:g} * x + {:g}, {:g}, {:g}){}", f.slope, f.offset, f.low, f.high,
                      f.gated ? " * x" : "");

@@ -4,15 +4,6 @@
 namespace linnet {
 namespace {
 
-/// The activation that an operator applies to its own output, or nullptr where it cannot apply any.
-Activation* own_activation(Op& op) {
-  return std::visit(
-      Overloaded{[](Convolution& o) { return &o.activation; }, [](Depthwise& o) { return &o.activation; },
-                 [](Linear& o) { return &o.activation; }, [](Add& o) { return &o.activation; },
-                 [](auto&) -> Activation* { return nullptr; }},
-      op);
-}
-
 /// Whether `activate` in int8 does nothing but limit the values of `source`.
 bool is_pair_of_limits(const Graph& graph, NodeId source, NodeId activate) {
   const Activation activation = std::get<Activate>(graph[activate].op).activation;

@@ -23,7 +23,12 @@ Graph canonical_padding(Graph graph);
 /// Takes off a Softmax at the end, so that the output is logits.
 Graph strip_softmax(Graph graph);
 
-/// All of the above in an order that leaves nothing to do: what an executor is given.
+/// The inverse of fuse_activation() for what no pair of limits expresses: takes hard-swish and hard-sigmoid
+/// off the convolution, depthwise, linear or add that computes it, as int8 demands. Node "a" becomes "a.pre",
+/// and the activation is the node "a" now. Not part of canonical().
+Graph split_activation(Graph graph);
+
+/// All but split_activation() in an order that leaves nothing to do: what an executor is given.
 Graph canonical(Graph graph);
 
 }  // namespace linnet

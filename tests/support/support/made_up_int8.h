@@ -22,32 +22,6 @@ namespace linnet::testing {
 
 namespace made_up {
 
-inline Activation* own_activation(Op& op) {
-  return std::visit(
-      Overloaded{[](Convolution& o) { return &o.activation; }, [](Depthwise& o) { return &o.activation; },
-                 [](Linear& o) { return &o.activation; }, [](Add& o) { return &o.activation; },
-                 [](auto&) -> Activation* { return nullptr; }},
-      op);
-}
-
-/// The same network with every hard-swish and hard-sigmoid in a node of its own.
-inline Graph with_activations_apart(const Graph& graph) {
-  GraphBuilder b(graph.name, graph.input_shape(), graph.nodes[0].name);
-  std::vector<NodeId> now(graph.nodes.size(), 0);
-  for (NodeId id = 1; id < graph.size(); ++id) {
-    Op op = graph[id].op;
-    std::vector<NodeId> inputs;
-    for (const NodeId input : graph[id].inputs) inputs.push_back(now[static_cast<std::size_t>(input)]);
-    Activation* own = own_activation(op);
-    const bool apart = own && (*own == Activation::kHardSwish || *own == Activation::kHardSigmoid);
-    const Activation activation = apart ? std::exchange(*own, Activation::kNone) : Activation::kNone;
-    NodeId y = b.add(graph[id].name, std::move(op), std::move(inputs));
-    if (apart) y = b.add(graph[id].name + ".activation", Activate{activation}, {y});
-    now[static_cast<std::size_t>(id)] = y;
-  }
-  return std::move(b).finish(now[static_cast<std::size_t>(graph.output)]).value();
-}
-
 /// Symmetric weights in [-127, 127], a scale a channel, and the bias in units of s_x * s_w.
 template <class Layer>
 void quantize_layer(Layer& op, float scale_x) {
@@ -78,7 +52,7 @@ void quantize_layer(Layer& op, float scale_x) {
 
 /// The int8 form of a float graph, with scales from the ranges that two images of noise give.
 inline Graph made_up_int8(const Graph& float_graph) {
-  Graph graph = made_up::with_activations_apart(canonical(float_graph));
+  Graph graph = split_activation(canonical(float_graph));
   std::map<std::string, std::pair<float, float>> ranges;
   const std::vector<float> images = noise(graph.input_shape(), 21, 2, 2);
   std::vector<float> scores(2 * static_cast<std::size_t>(graph.output_shape().size()));

@@ -1,21 +1,9 @@
-#include "quantize/split_activation.h"
-
 #include <algorithm>
 
-namespace linnet::quantize {
-namespace {
+#include "graph/passes/passes.h"
 
-/// The activation that `op` applies itself, or nullptr.
-Activation* own_activation(Op& op) {
-  return std::visit(Overloaded{
-                        [](Convolution& o) { return &o.activation; },
-                        [](Depthwise& o) { return &o.activation; },
-                        [](Linear& o) { return &o.activation; },
-                        [](Add& o) { return &o.activation; },
-                        [](auto&) -> Activation* { return nullptr; },
-                    },
-                    op);
-}
+namespace linnet {
+namespace {
 
 std::string free_name(const Graph& graph, std::string name) {
   while (std::ranges::find(graph.nodes, name, &Node::name) != graph.nodes.end()) name += "_";
@@ -24,7 +12,7 @@ std::string free_name(const Graph& graph, std::string name) {
 
 }  // namespace
 
-Graph split_activation(const Graph& graph) {
+Graph split_activation(Graph graph) {
   Graph result = graph;
   result.nodes.clear();
   std::vector<NodeId> moved(graph.nodes.size());
@@ -47,4 +35,4 @@ Graph split_activation(const Graph& graph) {
   return result;
 }
 
-}  // namespace linnet::quantize
+}  // namespace linnet
