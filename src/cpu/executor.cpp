@@ -7,9 +7,9 @@
 #include "cpu/fused.h"
 #include "cpu/layer_parts.h"
 #include "cpu/memory.h"
+#include "cpu/storage.h"
 #include "graph/passes/passes.h"
 #include "graph/quantized.h"
-#include "numerics/multiplier.h"
 
 namespace linnet::cpu {
 namespace {
@@ -99,8 +99,8 @@ struct Offsets {
 struct CpuExecutor::State {
   Graph graph;
   Isa isa;
+  Storage storage;
   ThreadPool pool;
-  std::int64_t value;  ///< bytes of one
   Takeovers takeovers;
   std::vector<Segment> segments;
   std::vector<NodeId> step;  ///< the node that runs this one: itself, or the last of its segment
@@ -113,17 +113,15 @@ struct CpuExecutor::State {
   Workspace arena;
   Workspace scratch;
 
-  State(Graph g, Isa i, const Options& options)
+  State(Graph g, Isa i, Precision precision, const Options& options)
       : graph(std::move(g)),
         isa(i),
+        storage(precision, isa, options.multiply_bf16),
         pool(options.threads),
-        value(value_bytes(graph)),
         takeovers(find_takeovers(graph)),
-        segments(find_segments(graph, takeovers.by, options.fuse_above_bytes)),
+        segments(find_segments(graph, takeovers.by, storage.bytes(), options.fuse_above_bytes)),
         step(steps()),
         buffer(share_buffers(graph, takeovers, step)) {}
-
-  bool int8() const { return is_int8(graph); }
 
   std::vector<NodeId> steps() const {
     std::vector<NodeId> result(graph.nodes.size());
@@ -142,12 +140,11 @@ struct CpuExecutor::State {
     for (NodeId id = 0; id < graph.size(); ++id) {
       LayerNode node = {id};
       if (const NodeId behind = takeovers.behind[index(id)]; behind != kNobody) node.taken_over = behind;
-      layers.push_back(int8() ? make_layer_s8(graph, node, kernels_s8(isa))
-                              : make_layer_f32(graph, node, kernels(isa)));
+      layers.push_back(storage.make_layer(graph, node));
     }
     fused.resize(layers.size());
     for (const Segment& s : segments)
-      fused[index(s.last())] = std::make_unique<FusedLayer>(graph, s, std::span(std::as_const(layers)));
+      fused[index(s.last())] = std::make_unique<FusedLayer>(graph, storage.bytes(), s, std::span(std::as_const(layers)));
     const auto reserve = [&](const Layer* layer) {
       if (layer) scratch_bytes = std::max(scratch_bytes, whole_lines(layer->scratch()) * pool.threads());
     };
@@ -157,8 +154,11 @@ struct CpuExecutor::State {
 
   /// Whether a node's values are the caller's own memory: the float images, the float scores.
   bool is_callers(NodeId id) const {
-    return !int8() && (id == 0 || buffer[index(id)] == buffer[index(graph.output)]);
+    if (!storage.is_float32()) return layers[index(id)] && layers[index(id)]->gives_real();
+    return id == 0 || buffer[index(id)] == buffer[index(graph.output)];
   }
+  /// Whether the scores are stored as other values are, and become float32 last.
+  bool stores_scores() const { return !storage.is_float32() && !is_callers(graph.output); }
 
   /// Gives every buffer its place in the arena, those excepted that are the caller's. In segments, what a
   /// segment reads lives until its last node, and what lies between its nodes does not exist.
@@ -178,7 +178,7 @@ struct CpuExecutor::State {
     std::vector<NodeId> owners;
     for (NodeId id = 0; id < graph.size(); ++id) {
       if (buffer[index(id)] != id || is_callers(id) || step_of(id) != id) continue;
-      lifetimes.push_back({graph[id].shape.size() * value, id, last[index(id)]});
+      lifetimes.push_back({graph[id].shape.size() * storage.bytes(), id, last[index(id)]});
       owners.push_back(id);
     }
     const Placement placement = place(lifetimes);
@@ -210,36 +210,20 @@ struct CpuExecutor::State {
   };
 
   std::byte* output(const Memory& m, NodeId id, std::int64_t image) const {
-    const std::int64_t within = image * graph[id].shape.size() * value;
-    if (is_callers(id)) return reinterpret_cast<std::byte*>(m.scores) + within;
-    return m.arena + m.offsets.of[index(id)] * m.group + within;
+    const std::int64_t before = image * graph[id].shape.size();
+    if (is_callers(id)) return reinterpret_cast<std::byte*>(m.scores + before);
+    return m.arena + m.offsets.of[index(id)] * m.group + before * storage.bytes();
   }
   const std::byte* input(const Memory& m, NodeId id, std::int64_t image) const {
-    if (id != 0 || int8()) return output(m, id, image);
+    if (id != 0 || !storage.is_float32()) return output(m, id, image);
     return reinterpret_cast<const std::byte*>(m.images + image * graph.input_shape().size());
   }
-  std::int8_t* stored(const Memory& m, NodeId id) const {
-    return reinterpret_cast<std::int8_t*>(output(m, id, 0));
-  }
 
-  /// int8 graphs: the images as stored values.
-  void quantize_images(const Memory& m) {
-    if (!int8()) return;
-    const Quantization& q = *graph[0].quantization;
-    const std::int64_t n = m.group * graph.input_shape().size();
-    std::int8_t* const y = stored(m, 0);
-    for_each_part<std::int8_t>(pool, n, [&](std::int64_t begin, std::int64_t end) {
-      kernels_s8(isa).quantize_input.run(
-          {m.images + begin, y + begin, end - begin, 1.0f / q.scale, q.zero_point});
-    });
-  }
-
-  /// The real values of a node, of all images of the group.
-  void dequantize_to(const Memory& m, NodeId id, std::span<float> real) const {
-    const Quantization& q = *graph[id].quantization;
-    const std::int8_t* const values = stored(m, id);
-    for (std::size_t i = 0; i < real.size(); ++i)
-      real[i] = numerics::dequantize_real(values[i], q.scale, q.zero_point);
+  /// The images as stored values.
+  void store_images(const Memory& m) {
+    if (storage.is_float32()) return;
+    const auto n = static_cast<std::size_t>(m.group * graph.input_shape().size());
+    storage.store_images(graph[0], {m.images, n}, output(m, 0, 0), pool);
   }
 
   /// One node alone.
@@ -278,12 +262,12 @@ struct CpuExecutor::State {
 
   /// What happens around the steps of one image.
   void begin(const Memory& m) {
-    quantize_images(m);
-    if (graph.output == 0 && !int8()) std::copy_n(m.images, graph.input_shape().size(), m.scores);
+    store_images(m);
+    if (graph.output == 0 && storage.is_float32()) std::copy_n(m.images, graph.input_shape().size(), m.scores);
   }
   void end(const Memory& m) const {
     const auto size = static_cast<std::size_t>(graph.output_shape().size());
-    if (int8()) dequantize_to(m, graph.output, {m.scores, size});
+    if (stores_scores()) storage.load(graph[graph.output], output(m, graph.output, 0), {m.scores, size});
   }
 };
 
@@ -292,6 +276,7 @@ CpuExecutor::~CpuExecutor() = default;
 
 const Graph& CpuExecutor::graph() const { return state_->graph; }
 Isa CpuExecutor::isa() const { return state_->isa; }
+Precision CpuExecutor::precision() const { return state_->storage.precision(); }
 int CpuExecutor::threads() const { return state_->pool.threads(); }
 ThreadPool& CpuExecutor::pool() { return state_->pool; }
 
@@ -330,20 +315,21 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
 
   LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.bytes * n));
   const State::Memory memory = {images.data(), scores.data(), arena.data(), s.observed, n};
-  s.quantize_images(memory);
-  if (s.graph.output == 0 && !s.int8()) std::ranges::copy(images, scores.begin());
+  s.store_images(memory);
+  if (s.graph.output == 0 && s.storage.is_float32()) std::ranges::copy(images, scores.begin());
   AlignedVector<float> real;
   for (NodeId id = 0; id < s.graph.size(); ++id) {
     for (std::int64_t image = 0; id > 0 && image < n; ++image) s.run_node(memory, id, image);
     const auto size = static_cast<std::size_t>(n * s.graph[id].shape.size());
-    if (s.int8()) {
-      real.resize(size);
-      s.dequantize_to(memory, id, real);
-      observer(s.graph[id], real);
-      if (id == s.graph.output) std::ranges::copy(real, scores.begin());
-    } else {
-      observer(s.graph[id], {reinterpret_cast<const float*>(s.input(memory, id, 0)), size});
+    const std::byte* const stored = s.input(memory, id, 0);
+    if (s.storage.is_float32() || s.is_callers(id)) {
+      observer(s.graph[id], {reinterpret_cast<const float*>(stored), size});
+      continue;
     }
+    real.resize(size);
+    s.storage.load(s.graph[id], stored, real);
+    observer(s.graph[id], real);
+    if (id == s.graph.output) std::ranges::copy(real, scores.begin());
   }
   return {};
 }
@@ -387,7 +373,8 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
     return usage("{} threads were asked for; 1 to {} can run", options.threads, kMaxThreads);
   LINNET_TRY(const Isa isa, options.isa ? parse_isa(to_string(*options.isa)) : selected_isa());
   LINNET_CHECK(validate(graph));
-  auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, options);
+  LINNET_TRY(const Precision precision, Storage::check(graph, options.precision));
+  auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, precision, options);
   state->make_layers();
   state->streamed = state->place_buffers(true);
   state->observed = state->place_buffers(false);

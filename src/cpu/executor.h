@@ -10,6 +10,7 @@
 
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
+#include "cpu/precision.h"
 #include "graph/executor.h"
 
 namespace linnet::cpu {
@@ -23,6 +24,9 @@ struct Options {
   /// A depthwise layer runs a few rows at a time together with the convolutions around it where that keeps
   /// more than so many bytes from being stored. It changes no bit.
   std::int64_t fuse_above_bytes = kWorthFusing;
+  std::optional<Precision> precision = {};  ///< absent: the graph's own, float32 or int8
+  /// For tests: false runs bfloat16 as a CPU does that stores it, but cannot multiply it.
+  bool multiply_bf16 = true;
 };
 
 class CpuExecutor final : public Executor {
@@ -41,6 +45,7 @@ class CpuExecutor final : public Executor {
                          std::span<double> microseconds);
 
   Isa isa() const;
+  Precision precision() const;
   int threads() const;
   /// Its threads, for whoever measures what they can do between runs.
   ThreadPool& pool();
@@ -60,7 +65,7 @@ class CpuExecutor final : public Executor {
 };
 
 /// `graph` is any legal graph. Errors: an illegal graph, a number of threads out of range, an ISA that this
-/// CPU lacks, not enough memory.
+/// CPU lacks, a precision that the graph cannot have, not enough memory.
 Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Options& options = {});
 
 }  // namespace linnet::cpu

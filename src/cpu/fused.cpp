@@ -31,10 +31,8 @@ class StageClock {
 
 }  // namespace
 
-std::int64_t value_bytes(const Graph& graph) { return is_int8(graph) ? 1 : sizeof(float); }
-
 std::vector<Segment> find_segments(const Graph& graph, std::span<const NodeId> taken_over_by,
-                                   std::int64_t least_bytes) {
+                                   std::int64_t value_bytes, std::int64_t least_bytes) {
   const auto index = [](NodeId id) { return static_cast<std::size_t>(id); };
   const std::vector<int> uses = count_uses(graph);
   // The layer that computes a node, and the node whose value a layer leaves behind: an Activate is part of
@@ -58,8 +56,6 @@ std::vector<Segment> find_segments(const Graph& graph, std::span<const NodeId> t
   const auto holds_depthwise = [&](NodeId id) {
     return id != Segment::kAbsent && std::holds_alternative<Depthwise>(graph[id].op);
   };
-  const std::int64_t bytes = value_bytes(graph);
-
   std::vector<Segment> segments;
   std::vector<char> taken(graph.nodes.size(), 0);
   for (NodeId id = 0; id < graph.size(); ++id) {
@@ -78,22 +74,22 @@ std::vector<Segment> find_segments(const Graph& graph, std::span<const NodeId> t
       // A chain of depthwise and pointwise layers: each pointwise one goes with the larger of its two sides.
       const std::int64_t between = graph[behind].shape.size();
       const bool left_to_next = holds_depthwise(only_reader(behind)) && between > graph[id].shape.size() &&
-                                between * bytes > least_bytes;
+                                between * value_bytes > least_bytes;
       if (op && is_pointwise(*op) && !left_to_next) {
         s.behind = behind;
         values += graph[id].shape.size();
       }
     }
-    if (values * bytes <= least_bytes) continue;
+    if (values * value_bytes <= least_bytes) continue;
     taken[index(s.last())] = 1;
     segments.push_back(s);
   }
   return segments;
 }
 
-FusedLayer::FusedLayer(const Graph& graph, const Segment& segment,
+FusedLayer::FusedLayer(const Graph& graph, std::int64_t value_bytes, const Segment& segment,
                        std::span<const std::unique_ptr<Layer>> layers)
-    : value_(value_bytes(graph)),
+    : value_(value_bytes),
       window_(std::get<Depthwise>(graph[segment.depthwise].op).window),
       in_(graph[graph[segment.depthwise].inputs[0]].shape),
       middle_(graph[segment.depthwise].shape),

@@ -15,9 +15,6 @@
 
 namespace linnet::cpu {
 
-/// Bytes of one value of the graph: float32 or int8.
-std::int64_t value_bytes(const Graph& graph);
-
 /// Consecutive nodes of a graph that run together; kAbsent where a part is missing.
 struct Segment {
   static constexpr NodeId kAbsent = -1;
@@ -28,16 +25,17 @@ struct Segment {
   NodeId last() const { return behind == kAbsent ? depthwise : behind; }
 };
 
-/// The segments that are worth it: those that keep more than `least_bytes` from being written and read back.
+/// The segments that are worth it: those that keep more than `least_bytes` of values of `value_bytes` from being written
+/// and read back.
 /// taken_over_by[id]: the node whose layer computes `id` as well, or kAbsent.
 std::vector<Segment> find_segments(const Graph& graph, std::span<const NodeId> taken_over_by,
-                                   std::int64_t least_bytes);
+                                   std::int64_t value_bytes, std::int64_t least_bytes);
 
 /// Runs a segment. io.a is the input of its first node, io.residual the last convolution's.
 class FusedLayer final : public Layer {
  public:
   /// The layers, one a node of the graph, must outlive this one.
-  FusedLayer(const Graph& graph, const Segment& segment, std::span<const std::unique_ptr<Layer>> layers);
+  FusedLayer(const Graph& graph, std::int64_t value_bytes, const Segment& segment, std::span<const std::unique_ptr<Layer>> layers);
   void run(const LayerIo& io, ThreadPool& pool) const override;
 
  private:

@@ -7,16 +7,17 @@
 
 namespace linnet::cpu {
 
-/// Computes output rows [row_begin, row_end). Taps outside the image are left out, so padding may be
+/// T: float, or half of one (half.h). Computes output rows [row_begin, row_end). Taps outside the image are left out, so padding may be
 /// anything, on any side. Every output is one chain of multiply-adds in the order bias, r, s, wherever its
 /// tile begins.
-struct DepthwiseF32 {
-  const float* x;  ///< [ring, w, c]: row i of the image at x + (i % ring) * w * c
+template <class T>
+struct DepthwiseOf {
+  const T* x;  ///< [ring, w, c]: row i of the image at x + (i % ring) * w * c
   int ring;        ///< h where the whole image is there, less where only the rows that are needed are
   int h;
   int w;
   int c;
-  const float* weight;  ///< [kernel_h, kernel_w, c]
+  const T* weight;  ///< [kernel_h, kernel_w, c]
   const float* bias;    ///< [c], or nullptr
   int kernel_h;
   int kernel_w;
@@ -24,11 +25,13 @@ struct DepthwiseF32 {
   int stride_w;
   int pad_top;  ///< rows of zeros above; those below follow from the number of output rows
   int pad_left;
-  float* y;  ///< [row_end - row_begin, wo, c]
+  T* y;  ///< [row_end - row_begin, wo, c]
   int wo;
   int row_begin;
   int row_end;
   Finish finish;
 };
+
+using DepthwiseF32 = DepthwiseOf<float>;
 
 }  // namespace linnet::cpu

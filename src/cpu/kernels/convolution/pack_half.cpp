@@ -1,0 +1,51 @@
+#include "cpu/kernels/convolution/pack_half.h"
+
+#include <algorithm>
+
+#include "base/float_formats.h"
+
+namespace linnet::cpu {
+namespace {
+
+void round_to(Bf16& y, float x) { y.bits = bfloat16_from_float(x); }
+void round_to(Fp16& y, float x) { y.bits = float16_from_float(x); }
+
+}  // namespace
+
+template <class T>
+void round_half(std::span<const float> x, T* y) {
+  for (const float value : x) round_to(*y++, value);
+}
+
+template <class T>
+PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, int runs, int run, const float* weight,
+                                               const float* bias) {
+  const int depth = runs * run;
+  const int packed_depth = packed_depth_half(layout, runs, run);
+  const int panels = count_panels_half(layout, k);
+  const HalfPanel last = panel_half(layout, k, panels - 1);
+  const auto channels = static_cast<std::size_t>(last.first + last.channels(layout));
+  PackedConvolutionHalf<T> packed;
+  packed.bias.resize(channels);
+  packed.weight.resize(channels * static_cast<std::size_t>(packed_depth));  // Zeros, in groups that a run does not fill.
+  if (bias) std::copy_n(bias, k, packed.bias.begin());
+  T* y = packed.weight.data();
+  for (int p = 0; p < panels; ++p) {
+    const HalfPanel panel = panel_half(layout, k, p);
+    for (int d = 0; d < packed_depth; d += layout.group)
+      for (int j = 0; j < panel.channels(layout); ++j)
+        for (int i = 0; i < layout.group; ++i, ++y)
+          if (panel.first + j < k && d + i < depth)
+            round_to(*y, weight[static_cast<std::ptrdiff_t>(panel.first + j) * depth + d + i]);
+  }
+  return packed;
+}
+
+template PackedConvolutionHalf<Bf16> pack_convolution_half(const HalfLayout&, int, int, int, const float*,
+                                                           const float*);
+template PackedConvolutionHalf<Fp16> pack_convolution_half(const HalfLayout&, int, int, int, const float*,
+                                                           const float*);
+template void round_half(std::span<const float>, Bf16*);
+template void round_half(std::span<const float>, Fp16*);
+
+}  // namespace linnet::cpu

@@ -1,0 +1,45 @@
+// bfloat16 multiplied as it is stored, by AVX512_BF16. Everything else is AVX-512's.
+#include "cpu/kernels/half_table_body.h"
+#include "cpu/kernels/isa/vector_avx512.h"
+#include "cpu/kernels/isa/vector_avx512_narrow.h"
+
+namespace linnet::cpu::avx512_bf16 {
+namespace {
+
+/// Pairs of values along a run, which vdpbf16ps multiplies and adds to a float32.
+struct Dot {
+  using V = avx512::F32;
+  using Narrow = avx512::NarrowF32;
+  using Value = Bf16;
+  using Gathered = Bf16;
+  using Broadcast = __m512i;
+  static constexpr int kGroup = 2;
+  static constexpr bool kAlwaysGathers = false;
+
+  static Broadcast broadcast(const Bf16* x) {
+    int pair;
+    __builtin_memcpy(&pair, x, sizeof pair);
+    return _mm512_set1_epi32(pair);
+  }
+  static __m512i load_weights(V, const Bf16* w) { return _mm512_loadu_si512(w); }
+  static __m256i load_weights(Narrow, const Bf16* w) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
+  }
+  static V dot(Broadcast x, __m512i w, V sum) {
+    return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(w))};
+  }
+  static Narrow dot(Broadcast x, __m256i w, Narrow sum) {
+    return {_mm256_dpbf16_ps(sum.v, reinterpret_cast<__m256bh>(_mm512_castsi512_si256(x)),
+                             reinterpret_cast<__m256bh>(w))};
+  }
+  static void gather(const Bf16* x, int n, Bf16* y) { __builtin_memcpy(y, x, sizeof(Bf16) * static_cast<unsigned>(n)); }
+};
+
+}  // namespace
+
+const HalfKernels<Bf16>& kernels_bf16() {
+  static constexpr HalfKernels<Bf16> kKernels = half_table<Dot>("avx512_bf16");
+  return kKernels;
+}
+
+}  // namespace linnet::cpu::avx512_bf16
