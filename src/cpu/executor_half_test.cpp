@@ -122,9 +122,9 @@ TEST(executor_half, images_are_rounded_to_nearest_even_and_keep_what_is_no_numbe
 
 TEST(executor_half, scores_are_float32_and_activations_and_weights_take_half_the_memory) {
   const Graph graph = build(*parse_family("mobilenet_v2:width=1.0,resolution=96,classes=1000")).value();
-  const auto whole = executor(graph, {.fuse_above_bytes = 0});
+  const auto whole = executor(graph, {.fuse_above_bytes = std::int64_t{1} << 40});
   for (Options options : all_ways(1)) {
-    options.fuse_above_bytes = 0;
+    options.fuse_above_bytes = std::int64_t{1} << 40;
     const auto half = executor(graph, options);
     EXPECT_EQ(half->precision(), *options.precision);
     EXPECT_LT(half->weight_bytes(), 0.53 * static_cast<double>(whole->weight_bytes())) << name_of(options);
