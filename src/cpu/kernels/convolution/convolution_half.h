@@ -89,7 +89,8 @@ inline constexpr int gathered_pixels_half(const HalfLayout& l, int runs, int run
 /// Bytes of scratch that a thread needs.
 inline constexpr std::ptrdiff_t gather_bytes_half(const HalfLayout& l, int runs, int run) {
   if (!gathers_half(l, run)) return 0;
-  return std::ptrdiff_t{packed_depth_half(l, runs, run)} * l.gathered_bytes * gathered_pixels_half(l, runs, run);
+  constexpr std::ptrdiff_t kSlack = 64;  // a vector
+  return std::ptrdiff_t{packed_depth_half(l, runs, run)} * l.gathered_bytes * gathered_pixels_half(l, runs, run) + kSlack;
 }
 
 }  // namespace linnet::cpu

@@ -27,10 +27,16 @@ struct DotConverted {
   static Broadcast broadcast(const float* x) { return V::set(*x); }
   static V load_weights(V, const T* w) { return V::load(w); }
   static V dot(Broadcast x, V w, V sum) { return fma(x, w, sum); }
+  /// May write a vector behind the n values.
   static void gather(const T* x, int n, float* y) {
     int i = 0;
     for (; i + V::kWidth <= n; i += V::kWidth) V::load(x + i).store(y + i);
-    if (i < n) V::load_partial(x + i, n - i).store_partial(y + i, n - i);
+    if (i < n) V::load_partial(x + i, n - i).store(y + i);
+  }
+  template <class To>
+  static void store_pair(V a, V b, To* y) {
+    a.store(y);
+    b.store(y + V::kWidth);
   }
 };
 
@@ -97,19 +103,26 @@ struct HalfSums {
         acc[i][j] = acc[i][j].rounded(T{}) + (j + 1 < kVectors || left >= kWidth ? V::load(p) : V::load_partial(p, left));
       }
   }
+  /// All vectors but the last are whole; two whole ones are stored at once.
   template <class T>
   inline __attribute__((always_inline)) void store(T* y, std::ptrdiff_t pixel, int channels) const {
+    constexpr int kLast = kVectors - 1;
+    const int left = channels - kLast * kWidth;
 #pragma GCC unroll 32
-    for (int i = 0; i < kRows; ++i)
-#pragma GCC unroll 8
-      for (int j = 0; j < kVectors; ++j) {
-        T* p = y + i * pixel + j * kWidth;
-        const int left = channels - j * kWidth;
-        if (j + 1 < kVectors || left >= kWidth)
-          acc[i][j].store(p);
-        else
-          acc[i][j].store_partial(p, left);
+    for (int i = 0; i < kRows; ++i, y += pixel) {
+      if constexpr (kVectors == 2) {
+        if (left >= kWidth) {
+          Dot::store_pair(acc[i][0], acc[i][1], y);
+          continue;
+        }
+        acc[i][0].store(y);
       }
+      if constexpr (kVectors == 3) Dot::store_pair(acc[i][0], acc[i][1], y);
+      if (left >= kWidth)
+        acc[i][kLast].store(y + kLast * kWidth);
+      else
+        acc[i][kLast].store_partial(y + kLast * kWidth, left);
+    }
   }
 };
 
@@ -218,10 +231,47 @@ void half_panel(HalfTile<X, typename Dot::Value> t, int pixels) {
   }
 }
 
+/// One pixel, kPanels panels of whole vectors: as many chains of products as hide their latency, as many streams of
+/// weights as the caches can feed. `panel`: values from one panel's weights to the next one's.
+template <class Dot, class X, int kPanels>
+void half_row(const HalfTile<X, typename Dot::Value>& t, std::ptrdiff_t panel) {
+  using V = typename Dot::V;
+  constexpr int kVectors = kHalfPanelVectors;
+  constexpr int kChannels = kVectors * V::kWidth;
+  HalfSums<Dot, V, kPanels, kVectors> sums;
+#pragma GCC unroll 8
+  for (int i = 0; i < kPanels; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) sums.acc[i][j] = V::load(t.bias + i * kChannels + j * V::kWidth);
+  const typename Dot::Value* w = t.packed;
+  for (int r = 0; r < t.runs; ++r) {
+    const X* x = t.x + r * t.x_run;
+    for (int d = 0; d < t.run; d += Dot::kGroup) {
+      const auto a = Dot::broadcast(x + d);
+#pragma GCC unroll 8
+      for (int i = 0; i < kPanels; ++i)
+#pragma GCC unroll 8
+        for (int j = 0; j < kVectors; ++j) {
+          const typename Dot::Value* p = w + i * panel + j * V::kWidth * Dot::kGroup;
+          sums.acc[i][j] = Dot::dot(a, Dot::load_weights(V(), p), sums.acc[i][j]);
+          __builtin_prefetch(p + kHalfPrefetch * kChannels * Dot::kGroup);
+        }
+      w += kChannels * Dot::kGroup;
+    }
+  }
+  if (t.residual) sums.add(t.residual, kChannels, kChannels);
+  apply_finish(t.finish, sums.acc);
+  if (t.real)
+    sums.store(t.real, kChannels, kChannels);
+  else
+    sums.store(t.y, kChannels, kChannels);
+}
+
 /// All panels for `pixels` pixels, whose windows are `t`'s; pixel `first` of the call is their first.
 template <class Dot, class X>
 void half_panels(const ConvolutionHalf<typename Dot::Value>& a, HalfTile<X, typename Dot::Value> t, int first,
                  int pixels) {
+  using V = typename Dot::V;
   constexpr HalfLayout kLayout = half_layout<Dot>();
   const std::ptrdiff_t depth = packed_depth_half(kLayout, a.runs, a.run);
   t.y_pixel = a.k;
@@ -234,6 +284,12 @@ void half_panels(const ConvolutionHalf<typename Dot::Value>& a, HalfTile<X, type
     t.residual = a.residual ? a.residual + offset : nullptr;
     t.real = a.real ? a.real + offset : nullptr;
     t.y = a.real ? nullptr : a.y + offset;
+    constexpr int kTogether = V::kRegisters == 32 ? 4 : 2;
+    if (pixels == 1 && p + kTogether <= a.panel_end && p + kTogether < count_panels_half(kLayout, a.k)) {
+      half_row<Dot, X, kTogether>(t, kHalfPanelVectors * kLayout.width * depth);
+      p += kTogether - 1;
+      continue;
+    }
     const int channels = panel.channels(kLayout);
     t.channels = a.k - panel.first < channels ? a.k - panel.first : channels;
     if constexpr (kLayout.narrow < kLayout.width) {
@@ -270,7 +326,7 @@ void convolution_half(const ConvolutionHalf<typename Dot::Value>& a) {
       for (int i = 0; i < pixels; ++i, y += depth) {
         const typename Dot::Value* x = a.x + (begin + i) * a.x_pixel;
         for (int r = 0; r < a.runs; ++r) Dot::gather(x + r * a.x_run, a.run, y + r * a.run);
-        for (int d = a.runs * a.run; d < depth; ++d) y[d] = {};
+        if (depth > a.runs * a.run) y[depth - 1] = {};
       }
       half_panels<Dot, X>(a, {.x = gathered, .x_pixel = depth, .x_run = 0, .runs = 1, .run = depth}, begin, pixels);
     }

@@ -32,7 +32,18 @@ struct Dot {
     return {_mm256_dpbf16_ps(sum.v, reinterpret_cast<__m256bh>(_mm512_castsi512_si256(x)),
                              reinterpret_cast<__m256bh>(w))};
   }
-  static void gather(const Bf16* x, int n, Bf16* y) { __builtin_memcpy(y, x, sizeof(Bf16) * static_cast<unsigned>(n)); }
+  static void gather(const Bf16* x, int n, Bf16* y) {
+    int i = 0;
+    for (; i + 32 <= n; i += 32) _mm512_storeu_si512(y + i, _mm512_loadu_si512(x + i));
+    if (i < n) _mm512_storeu_si512(y + i, _mm512_maskz_loadu_epi16((1u << (n - i)) - 1, x + i));
+  }
+  static void store_pair(V a, V b, Bf16* y) {
+    _mm512_storeu_si512(y, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b.v, a.v)));
+  }
+  static void store_pair(V a, V b, float* y) {
+    a.store(y);
+    b.store(y + V::kWidth);
+  }
 };
 
 }  // namespace
