@@ -3,7 +3,6 @@
 
 #include "cpu/kernels/convolution/pack_half.h"
 #include "cpu/layer_parts.h"
-#include "cpu/memory.h"
 
 namespace linnet::cpu {
 namespace {
