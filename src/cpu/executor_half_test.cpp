@@ -152,6 +152,25 @@ TEST(executor_half, what_lies_behind_a_run_does_not_reach_its_sum) {
   }
 }
 
+TEST(executor_half, what_lies_below_a_depthwise_window_does_not_reach_its_sum) {
+  constexpr int kRow = 9 * 16;
+  RandomGraph random(1);
+  for (const int kernel : {3, 5}) {
+    GraphBuilder b("rows", {6, 9, 16});
+    const int pad = kernel / 2;
+    const Window window = {.kernel_h = kernel, .kernel_w = kernel, .padding = {pad, pad, pad, pad}};
+    const NodeId out = b.add("out", random.depthwise({6, 9, 16}, window), {b.input()});
+    const Graph graph = std::move(b).finish(out).value();
+    auto image = random.values(6 * kRow);
+    std::fill(image.begin() + (pad + 1) * kRow, image.end(), std::nanf(""));
+    for (const Options& options : all_ways(1)) {
+      const std::vector<float> scores = run(*executor(graph, options), 1, image);
+      for (std::size_t i = 0; i < 2 * kRow; ++i)
+        ASSERT_EQ(std::isfinite(scores[i]), i < kRow) << name_of(options) << ", value " << i;
+    }
+  }
+}
+
 TEST(executor_half, a_precision_that_the_graph_cannot_have_is_an_error) {
   const Graph graph = RandomGraph(1).network(2);
   const auto made = make_executor(graph, {.precision = Precision::kInt8});

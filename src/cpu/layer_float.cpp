@@ -179,39 +179,23 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
   std::conditional_t<kIsHalf<T>, PackedConvolutionHalf<T>, AlignedVector<float>> packed_;
 };
 
-/// The weights of a depthwise layer: the graph's own, or rounded to half of them.
-template <class T>
-class StoredWeights {
- public:
-  explicit StoredWeights(const Constant& weight) : rounded_(weight.size()) {
-    round_half(weight.values(), rounded_.data());
-  }
-  const T* data() const { return rounded_.data(); }
-
- private:
-  AlignedVector<T> rounded_;
-};
-template <>
-class StoredWeights<float> {
- public:
-  explicit StoredWeights(const Constant& weight) : weight_(weight) {}
-  const float* data() const { return weight_.values().data(); }
-
- private:
-  Constant weight_;
-};
-
 template <class T>
 class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
  public:
-  DepthwiseLayer(const Depthwise& op, Shape in, Shape out, const FloatKernels<T>& kernels)
-      : KernelLayer<DepthwiseOf<T>, RowLayer>(choose(op.window, kernels)),
-        op_(op),
-        in_(in),
-        out_(out),
-        weight_(op.weight) {
-    this->weight_bytes_ =
-        static_cast<std::int64_t>(op.weight.size() * sizeof(T) + op.bias.size() * sizeof(float));
+  DepthwiseLayer(const Depthwise& op, Shape in, Shape out, const FloatTable<T>& kernels)
+      : KernelLayer<DepthwiseOf<T>, RowLayer>(choose(op.window, in, kernels)), op_(op), in_(in), out_(out) {
+    this->weight_bytes_ = static_cast<std::int64_t>(op.bias.size() * sizeof(float));
+    if constexpr (kIsHalf<T>) {
+      if (pairs(op.window, in, kernels)) {
+        packed_ = pack_depthwise_pairs<T>(op.window.kernel_h, in.c, op.weight.values().data());
+      } else {
+        packed_.resize(op.weight.size());
+        round_half(op.weight.values(), packed_.data());
+      }
+      this->weight_bytes_ += static_cast<std::int64_t>(packed_.size() * sizeof(T));
+    } else {
+      this->weight_bytes_ += static_cast<std::int64_t>(op.weight.size() * sizeof(T));
+    }
   }
 
   void run(const LayerIo& io, ThreadPool& pool) const override {
@@ -229,7 +213,7 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
           .h = in_.h,
           .w = in_.w,
           .c = in_.c,
-          .weight = weight_.data(),
+          .weight = weight(),
           .bias = values_or_null(op_.bias),
           .kernel_h = op_.window.kernel_h,
           .kernel_w = op_.window.kernel_w,
@@ -247,7 +231,25 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
   int input_rows() const override { return in_.h; }
 
  private:
-  static const Kernel<DepthwiseOf<T>>& choose(const Window& window, const FloatKernels<T>& kernels) {
+  const T* weight() const {
+    if constexpr (kIsHalf<T>)
+      return packed_.data();
+    else
+      return op_.weight.values().data();
+  }
+  /// The kernel that multiplies pairs of rows, where there is one for that layer.
+  static const Kernel<DepthwiseOf<T>>* pairs(const Window& window, const Shape& in, const FloatTable<T>& kernels) {
+    if constexpr (kIsHalf<T>) {
+      const int kernel = window.kernel_h == window.kernel_w ? window.kernel_w : 0;
+      const int stride = window.stride_h == window.stride_w ? window.stride_w : 0;
+      if ((kernel != 3 && kernel != 5) || (stride != 1 && stride != 2) || in.c < kPairsChannels) return nullptr;
+      const Kernel<DepthwiseOf<T>>& found = kernels.depthwise_pairs[kernel == 5][stride == 2];
+      return found.run ? &found : nullptr;
+    }
+    return nullptr;
+  }
+  static const Kernel<DepthwiseOf<T>>& choose(const Window& window, const Shape& in, const FloatTable<T>& kernels) {
+    if (const auto* found = pairs(window, in, kernels)) return *found;
     const int kernel = window.kernel_h == window.kernel_w ? window.kernel_w : 0;
     const int stride = window.stride_h == window.stride_w ? window.stride_w : 0;
     if (kernel == 3 && stride == 1) return kernels.depthwise3_stride1;
@@ -260,7 +262,7 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
   Depthwise op_;
   Shape in_;
   Shape out_;
-  StoredWeights<T> weight_;
+  AlignedVector<T> packed_;  ///< of half; float32's are the graph's own
 };
 
 template <class T>

@@ -22,6 +22,7 @@ constexpr HalfKernels<typename Dot::Value> half_table(const char* isa) {
       {convolution_half<Dot>, isa, "linear", type},
       {convert<V, float, T>, isa, "from_float", type},
       {convert<V, T, float>, isa, "to_float", type},
+      {},
   };
 }
 

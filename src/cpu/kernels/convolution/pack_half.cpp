@@ -41,6 +41,18 @@ PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, 
   return packed;
 }
 
+template <class T>
+AlignedVector<T> pack_depthwise_pairs(int kernel, int c, const float* weight) {
+  const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(kernel) * c;
+  AlignedVector<T> packed(static_cast<std::size_t>((kernel + 1) * row));
+  for (int r = 0; r < kernel; ++r)
+    for (std::ptrdiff_t i = 0; i < row; ++i)
+      round_to(packed[static_cast<std::size_t>(2 * (r / 2 * row + i) + r % 2)], weight[r * row + i]);
+  return packed;
+}
+
+template AlignedVector<Bf16> pack_depthwise_pairs(int, int, const float*);
+template AlignedVector<Fp16> pack_depthwise_pairs(int, int, const float*);
 template PackedConvolutionHalf<Bf16> pack_convolution_half(const HalfLayout&, int, int, int, const float*,
                                                            const float*);
 template PackedConvolutionHalf<Fp16> pack_convolution_half(const HalfLayout&, int, int, int, const float*,

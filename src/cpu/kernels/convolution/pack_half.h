@@ -19,6 +19,11 @@ template <class T>
 PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, int runs, int run, const float* weight,
                                                const float* bias);
 
+/// Weights of a depthwise window of kernel x kernel, an odd number, in pairs of rows: [(kernel + 1) / 2, kernel, c, 2].
+/// The last row's pairs hold zeros beside it. weight: [kernel, kernel, c].
+template <class T>
+AlignedVector<T> pack_depthwise_pairs(int kernel, int c, const float* weight);
+
 /// y[i]: the nearest number of 16 bits to x[i], ties to even.
 template <class T>
 void round_half(std::span<const float> x, T* y);

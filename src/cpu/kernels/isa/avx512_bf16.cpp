@@ -1,5 +1,6 @@
 // bfloat16 multiplied as it is stored, by AVX512_BF16. Everything else is AVX-512's.
 #include "cpu/kernels/half_table_body.h"
+#include "cpu/kernels/isa/depthwise_avx512_bf16.h"
 #include "cpu/kernels/isa/vector_avx512.h"
 #include "cpu/kernels/isa/vector_avx512_narrow.h"
 
@@ -33,6 +34,9 @@ struct Dot {
                              reinterpret_cast<__m256bh>(w))};
   }
   static void gather(const Bf16* x, int n, Bf16* y) {
+    if (n <= 16)
+      return _mm256_storeu_si256(reinterpret_cast<__m256i*>(y),
+                                 _mm256_maskz_loadu_epi16(static_cast<__mmask16>((1u << n) - 1), x));
     int i = 0;
     for (; i + 32 <= n; i += 32) _mm512_storeu_si512(y + i, _mm512_loadu_si512(x + i));
     if (i < n) _mm512_storeu_si512(y + i, _mm512_maskz_loadu_epi16((1u << (n - i)) - 1, x + i));
@@ -49,7 +53,16 @@ struct Dot {
 }  // namespace
 
 const HalfKernels<Bf16>& kernels_bf16() {
-  static constexpr HalfKernels<Bf16> kKernels = half_table<Dot>("avx512_bf16");
+  constexpr const char* kIsa = "avx512_bf16";
+  constexpr const char* kType = "_pairs_bf16";
+  static constexpr HalfKernels<Bf16> kKernels = [] {
+    HalfKernels<Bf16> table = half_table<Dot>(kIsa);
+    table.depthwise_pairs[0][0] = {depthwise_pairs<3, 1>, kIsa, "depthwise3_stride1", kType};
+    table.depthwise_pairs[0][1] = {depthwise_pairs<3, 2>, kIsa, "depthwise3_stride2", kType};
+    table.depthwise_pairs[1][0] = {depthwise_pairs<5, 1>, kIsa, "depthwise5_stride1", kType};
+    table.depthwise_pairs[1][1] = {depthwise_pairs<5, 2>, kIsa, "depthwise5_stride2", kType};
+    return table;
+  }();
   return kKernels;
 }
 
