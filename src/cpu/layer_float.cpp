@@ -50,7 +50,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
       packed_ = pack_convolution_half<T>(table.layout, out.c, window.kernel_h, run, weights, values_or_null(bias));
       this->weight_bytes_ =
           static_cast<std::int64_t>(packed_.weight.size() * sizeof(T) + packed_.bias.size() * sizeof(float));
-      this->scratch_ += whole_lines(gather_bytes_half(table.layout, window.kernel_h, run));
+      this->scratch_ += whole_lines(scratch_half(table.layout, window.kernel_h * run));
     } else {
       const int depth = window.kernel_h * run;
       panels_ = count_panels(table.width, out.c);
@@ -187,7 +187,7 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
     this->weight_bytes_ = static_cast<std::int64_t>(op.bias.size() * sizeof(float));
     if constexpr (kIsHalf<T>) {
       if (pairs(op.window, in, kernels)) {
-        packed_ = pack_depthwise_pairs<T>(op.window.kernel_h, in.c, op.weight.values().data());
+        packed_ = pack_depthwise_pairs<T>(op.window.kernel_h, op.window.stride_h, in.c, op.weight.values().data());
       } else {
         packed_.resize(op.weight.size());
         round_half(op.weight.values(), packed_.data());

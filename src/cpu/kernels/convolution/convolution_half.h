@@ -2,8 +2,8 @@
 // window's runs are.
 //
 // An ISA multiplies groups of values along a run: pairs where it has a dot product of bfloat16, else one at a time,
-// as float32. Where it does not read what is stored (it wants float32, or a run is no multiple of its group), the
-// windows of a block of pixels are gathered into scratch first, each as one run with zeros behind.
+// as float32. The last group of an odd run is one value and a zero. An ISA that multiplies float32 has the windows of a
+// block of pixels converted into scratch first, each as one run.
 //
 // Every output is one chain of operations in the order bias, r, s, c, whatever the tile it falls into.
 #pragma once
@@ -32,7 +32,7 @@ struct ConvolutionHalf {
   int panel_begin;    ///< panels [panel_begin, panel_end) are computed
   int panel_end;
   Finish finish;
-  std::byte* scratch;  ///< gather_bytes_half()
+  std::byte* scratch;  ///< scratch_half() bytes
 };
 
 /// How an ISA wants its weights.
@@ -40,8 +40,7 @@ struct HalfLayout {
   int width;         ///< output channels in a vector
   int narrow;        ///< in the last vector, where no more than these are left; `width` where there is no such vector
   int group;         ///< values along a run that it multiplies at once
-  bool always_gathers;
-  int gathered_bytes;  ///< of a gathered value
+  bool converts;     ///< x to float32, in scratch
 };
 
 /// Vectors in a panel, and where there is an odd one, in the last.
@@ -67,30 +66,20 @@ inline constexpr HalfPanel panel_half(const HalfLayout& l, int k, int panel) {
   return {first, vectors - (narrow ? 1 : 0), narrow};
 }
 
-/// Whether windows of runs of `run` values are gathered.
-inline constexpr bool gathers_half(const HalfLayout& l, int run) { return l.always_gathers || run % l.group != 0; }
+/// Values in a packed run of weights: whole groups.
+inline constexpr int packed_run_half(const HalfLayout& l, int run) { return (run + l.group - 1) / l.group * l.group; }
 
-/// Values in a packed column of weights: whole groups in each run, or in all where they are gathered.
-inline constexpr int packed_depth_half(const HalfLayout& l, int runs, int run) {
-  const int depth = runs * run;
-  return gathers_half(l, run) ? (depth + l.group - 1) / l.group * l.group : depth;
+/// Pixels whose windows of `depth` = runs * run values are converted at a time: whole tiles.
+inline constexpr int converted_pixels_half(int depth) {
+  constexpr int kTile = 14;
+  constexpr int kBytes = 24 * 1024;
+  const int tiles = kBytes / (depth * 4 * kTile);
+  return kTile * (tiles > 1 ? tiles : 1);
 }
 
-/// The least pixels that are gathered at a time: those of the largest tile.
-inline constexpr int kGatheredPixels = 14;
-inline constexpr int kGatheredBytes = 24 * 1024;
-
-/// Pixels that are gathered at a time.
-inline constexpr int gathered_pixels_half(const HalfLayout& l, int runs, int run) {
-  const int tiles = kGatheredBytes / (packed_depth_half(l, runs, run) * l.gathered_bytes * kGatheredPixels);
-  return kGatheredPixels * (tiles > 1 ? tiles : 1);
-}
-
-/// Bytes of scratch that a thread needs.
-inline constexpr std::ptrdiff_t gather_bytes_half(const HalfLayout& l, int runs, int run) {
-  if (!gathers_half(l, run)) return 0;
-  constexpr std::ptrdiff_t kSlack = 64;  // a vector
-  return std::ptrdiff_t{packed_depth_half(l, runs, run)} * l.gathered_bytes * gathered_pixels_half(l, runs, run) + kSlack;
+/// Bytes of scratch that a thread needs: with a vector behind the values.
+inline constexpr std::ptrdiff_t scratch_half(const HalfLayout& l, int depth) {
+  return l.converts ? std::ptrdiff_t{depth} * 4 * converted_pixels_half(depth) + 64 : 0;
 }
 
 }  // namespace linnet::cpu

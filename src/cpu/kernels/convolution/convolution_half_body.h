@@ -1,5 +1,5 @@
 // The one body of the convolutions of 16-bit floats, over any `Dot`: what an ISA multiplies. DotConverted, below,
-// is everyone's: float32, converted as weights are loaded and as windows are gathered. Internal linkage: see
+// is everyone's: float32, converted as weights are loaded and windows gathered. Internal linkage: see
 // finish_body.h.
 #pragma once
 
@@ -18,13 +18,13 @@ template <class Vector, class T>
 struct DotConverted {
   using V = Vector;
   using Narrow = NoNarrow;
-  using Value = T;
-  using Gathered = float;
+  using Value = T;      ///< as stored
+  using X = float;      ///< as multiplied
   using Broadcast = V;
   static constexpr int kGroup = 1;
-  static constexpr bool kAlwaysGathers = true;
 
   static Broadcast broadcast(const float* x) { return V::set(*x); }
+  static Broadcast broadcast_last(const float* x) { return broadcast(x); }
   static V load_weights(V, const T* w) { return V::load(w); }
   static V dot(Broadcast x, V w, V sum) { return fma(x, w, sum); }
   /// May write a vector behind the n values.
@@ -46,8 +46,7 @@ constexpr HalfLayout half_layout() {
   return {.width = Dot::V::kWidth,
           .narrow = kNarrows ? Dot::Narrow::kWidth : Dot::V::kWidth,
           .group = Dot::kGroup,
-          .always_gathers = Dot::kAlwaysGathers,
-          .gathered_bytes = static_cast<int>(sizeof(typename Dot::Gathered))};
+          .converts = sizeof(typename Dot::X) != sizeof(typename Dot::Value)};
 }
 
 /// The most rows (pixels) of a tile whose accumulators, one row of weights and one broadcast value fit the
@@ -61,10 +60,11 @@ constexpr int max_half_rows(int vectors) {
 /// How far ahead of the products weights are fetched, in groups of a panel.
 constexpr int kHalfPrefetch = 16;
 
-/// One tile: kRows pixels by the channels of a panel, all of the depth. X: what is multiplied, stored or gathered.
-template <class X, class T>
+/// One tile: kRows pixels by the channels of a panel, all of the depth.
+template <class Dot>
 struct HalfTile {
-  const X* x;
+  using T = typename Dot::Value;
+  const typename Dot::X* x;
   std::ptrdiff_t x_pixel;
   std::ptrdiff_t x_run;
   int runs;
@@ -136,8 +136,9 @@ struct HalfSums<Dot, V, kRows, 0> {
   void store(T*, std::ptrdiff_t, int) const {}
 };
 
-template <class Dot, class X, int kRows, int kVectors, bool kNarrow>
-void half_tile(const HalfTile<X, typename Dot::Value>& t) {
+template <class Dot, int kRows, int kVectors, bool kNarrow>
+void half_tile(const HalfTile<Dot>& t) {
+  using X = typename Dot::X;
   using V = typename Dot::V;
   using N = typename Dot::Narrow;
   constexpr int kWide = kVectors * V::kWidth;                      // channels of whole vectors
@@ -154,7 +155,7 @@ void half_tile(const HalfTile<X, typename Dot::Value>& t) {
     const X* x[kPointers];
 #pragma GCC unroll 8
     for (int i = 0; i < kPointers; ++i) x[i] = t.x + r * t.x_run + 3 * i * t.x_pixel;
-    for (int d = 0; d < t.run; d += Dot::kGroup) {
+    const auto multiply = [&](auto broadcast) __attribute__((always_inline)) {
       const auto fetch = [&](int channel) {
         __builtin_prefetch(w + (kHalfPrefetch * kChannels + channel) * Dot::kGroup);
       };
@@ -169,7 +170,7 @@ void half_tile(const HalfTile<X, typename Dot::Value>& t) {
         fetch(kWide);
 #pragma GCC unroll 32
         for (int i = 0; i < kRows; ++i) {
-          const auto a = Dot::broadcast(x[i / 3] + (i % 3) * t.x_pixel);
+          const auto a = broadcast(x[i / 3] + (i % 3) * t.x_pixel);
 #pragma GCC unroll 8
           for (int j = 0; j < kVectors; ++j) wide.acc[i][j] = Dot::dot(a, b[j], wide.acc[i][j]);
           narrow.acc[i][0] = Dot::dot(a, c, narrow.acc[i][0]);
@@ -177,7 +178,7 @@ void half_tile(const HalfTile<X, typename Dot::Value>& t) {
       } else {
 #pragma GCC unroll 32
         for (int i = 0; i < kRows; ++i) {
-          const auto a = Dot::broadcast(x[i / 3] + (i % 3) * t.x_pixel);
+          const auto a = broadcast(x[i / 3] + (i % 3) * t.x_pixel);
 #pragma GCC unroll 8
           for (int j = 0; j < kVectors; ++j) wide.acc[i][j] = Dot::dot(a, b[j], wide.acc[i][j]);
         }
@@ -185,7 +186,11 @@ void half_tile(const HalfTile<X, typename Dot::Value>& t) {
       w += kChannels * Dot::kGroup;
 #pragma GCC unroll 8
       for (int i = 0; i < kPointers; ++i) x[i] += Dot::kGroup;
-    }
+    };
+    for (int d = Dot::kGroup; d <= t.run; d += Dot::kGroup)
+      multiply([](const X* p) { return Dot::broadcast(p); });
+    if constexpr (Dot::kGroup > 1)
+      if (t.run % Dot::kGroup) multiply([](const X* p) { return Dot::broadcast_last(p); });
   }
 
   if (t.residual) {
@@ -205,21 +210,21 @@ void half_tile(const HalfTile<X, typename Dot::Value>& t) {
 }
 
 /// Runs the tile function of exactly `rows` rows.
-template <class Dot, class X, int kVectors, bool kNarrow, int kRows>
-void run_half_tile(int rows, const HalfTile<X, typename Dot::Value>& t) {
+template <class Dot, int kVectors, bool kNarrow, int kRows>
+void run_half_tile(int rows, const HalfTile<Dot>& t) {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return run_half_tile<Dot, X, kVectors, kNarrow, kRows - 1>(rows, t);
+    if (rows < kRows) return run_half_tile<Dot, kVectors, kNarrow, kRows - 1>(rows, t);
   }
-  half_tile<Dot, X, kRows, kVectors, kNarrow>(t);
+  half_tile<Dot, kRows, kVectors, kNarrow>(t);
 }
 
 /// One panel for `pixels` pixels: tiles as even as they can be, so that none is left nearly empty.
-template <class Dot, class X, int kVectors, bool kNarrow>
-void half_panel(HalfTile<X, typename Dot::Value> t, int pixels) {
+template <class Dot, int kVectors, bool kNarrow>
+void half_panel(HalfTile<Dot> t, int pixels) {
   constexpr int kMaxRows = max_half_rows<typename Dot::V>(kVectors + (kNarrow ? 1 : 0));
   for (int tiles = (pixels + kMaxRows - 1) / kMaxRows; tiles > 0; --tiles) {
     const int rows = (pixels + tiles - 1) / tiles;
-    run_half_tile<Dot, X, kVectors, kNarrow, kMaxRows>(rows, t);
+    run_half_tile<Dot, kVectors, kNarrow, kMaxRows>(rows, t);
     t.x += rows * t.x_pixel;
     const std::ptrdiff_t offset = rows * t.y_pixel;
     if (t.residual) t.residual += offset;
@@ -233,8 +238,8 @@ void half_panel(HalfTile<X, typename Dot::Value> t, int pixels) {
 
 /// One pixel, kPanels panels of whole vectors: as many chains of products as hide their latency, as many streams of
 /// weights as the caches can feed. `panel`: values from one panel's weights to the next one's.
-template <class Dot, class X, int kPanels>
-void half_row(const HalfTile<X, typename Dot::Value>& t, std::ptrdiff_t panel) {
+template <class Dot, int kPanels>
+void half_row(const HalfTile<Dot>& t, std::ptrdiff_t panel) {
   using V = typename Dot::V;
   constexpr int kVectors = kHalfPanelVectors;
   constexpr int kChannels = kVectors * V::kWidth;
@@ -245,9 +250,9 @@ void half_row(const HalfTile<X, typename Dot::Value>& t, std::ptrdiff_t panel) {
     for (int j = 0; j < kVectors; ++j) sums.acc[i][j] = V::load(t.bias + i * kChannels + j * V::kWidth);
   const typename Dot::Value* w = t.packed;
   for (int r = 0; r < t.runs; ++r) {
-    const X* x = t.x + r * t.x_run;
+    const typename Dot::X* x = t.x + r * t.x_run;
     for (int d = 0; d < t.run; d += Dot::kGroup) {
-      const auto a = Dot::broadcast(x + d);
+      const auto a = d + Dot::kGroup <= t.run ? Dot::broadcast(x + d) : Dot::broadcast_last(x + d);
 #pragma GCC unroll 8
       for (int i = 0; i < kPanels; ++i)
 #pragma GCC unroll 8
@@ -268,12 +273,11 @@ void half_row(const HalfTile<X, typename Dot::Value>& t, std::ptrdiff_t panel) {
 }
 
 /// All panels for `pixels` pixels, whose windows are `t`'s; pixel `first` of the call is their first.
-template <class Dot, class X>
-void half_panels(const ConvolutionHalf<typename Dot::Value>& a, HalfTile<X, typename Dot::Value> t, int first,
-                 int pixels) {
+template <class Dot>
+void half_panels(const ConvolutionHalf<typename Dot::Value>& a, HalfTile<Dot> t, int first, int pixels) {
   using V = typename Dot::V;
   constexpr HalfLayout kLayout = half_layout<Dot>();
-  const std::ptrdiff_t depth = packed_depth_half(kLayout, a.runs, a.run);
+  const std::ptrdiff_t depth = static_cast<std::ptrdiff_t>(a.runs) * packed_run_half(kLayout, a.run);
   t.y_pixel = a.k;
   t.finish = a.finish;
   for (int p = a.panel_begin; p < a.panel_end; ++p) {
@@ -286,7 +290,7 @@ void half_panels(const ConvolutionHalf<typename Dot::Value>& a, HalfTile<X, type
     t.y = a.real ? nullptr : a.y + offset;
     constexpr int kTogether = V::kRegisters == 32 ? 4 : 2;
     if (pixels == 1 && p + kTogether <= a.panel_end && p + kTogether < count_panels_half(kLayout, a.k)) {
-      half_row<Dot, X, kTogether>(t, kHalfPanelVectors * kLayout.width * depth);
+      half_row<Dot, kTogether>(t, kHalfPanelVectors * kLayout.width * depth);
       p += kTogether - 1;
       continue;
     }
@@ -295,57 +299,53 @@ void half_panels(const ConvolutionHalf<typename Dot::Value>& a, HalfTile<X, type
     if constexpr (kLayout.narrow < kLayout.width) {
       if (panel.narrow) {
         if (panel.vectors == 0)
-          half_panel<Dot, X, 0, true>(t, pixels);
+          half_panel<Dot, 0, true>(t, pixels);
         else if (panel.vectors == 1)
-          half_panel<Dot, X, 1, true>(t, pixels);
+          half_panel<Dot, 1, true>(t, pixels);
         else
-          half_panel<Dot, X, 2, true>(t, pixels);
+          half_panel<Dot, 2, true>(t, pixels);
         continue;
       }
     }
     if (panel.vectors == 1)
-      half_panel<Dot, X, 1, false>(t, pixels);
+      half_panel<Dot, 1, false>(t, pixels);
     else if (panel.vectors == 2)
-      half_panel<Dot, X, 2, false>(t, pixels);
+      half_panel<Dot, 2, false>(t, pixels);
     else
-      half_panel<Dot, X, 3, false>(t, pixels);
+      half_panel<Dot, 3, false>(t, pixels);
   }
 }
 
 template <class Dot>
 void convolution_half(const ConvolutionHalf<typename Dot::Value>& a) {
-  constexpr HalfLayout kLayout = half_layout<Dot>();
-  if (gathers_half(kLayout, a.run)) {
-    using X = typename Dot::Gathered;
-    X* const gathered = reinterpret_cast<X*>(a.scratch);
-    const int depth = packed_depth_half(kLayout, a.runs, a.run);
-    const int block = gathered_pixels_half(kLayout, a.runs, a.run);
+  if constexpr (half_layout<Dot>().converts) {
+    auto* const converted = reinterpret_cast<typename Dot::X*>(a.scratch);
+    const int depth = a.runs * a.run;
+    const int block = converted_pixels_half(depth);
     for (int begin = 0; begin < a.pixels; begin += block) {
       const int pixels = a.pixels - begin < block ? a.pixels - begin : block;
-      X* y = gathered;
-      for (int i = 0; i < pixels; ++i, y += depth) {
-        const typename Dot::Value* x = a.x + (begin + i) * a.x_pixel;
-        for (int r = 0; r < a.runs; ++r) Dot::gather(x + r * a.x_run, a.run, y + r * a.run);
-        if (depth > a.runs * a.run) y[depth - 1] = {};
-      }
-      half_panels<Dot, X>(a, {.x = gathered, .x_pixel = depth, .x_run = 0, .runs = 1, .run = depth}, begin, pixels);
+      for (int i = 0; i < pixels; ++i)
+        for (int r = 0; r < a.runs; ++r)
+          Dot::gather(a.x + (begin + i) * a.x_pixel + r * a.x_run, a.run,
+                      converted + static_cast<std::ptrdiff_t>(i) * depth + r * a.run);
+      half_panels<Dot>(a, {.x = converted, .x_pixel = depth, .x_run = 0, .runs = 1, .run = depth}, begin, pixels);
     }
-    return;
-  }
-  if constexpr (!Dot::kAlwaysGathers) {
+  } else {
     // Pixels whose inputs stay in the L2 cache while every panel passes over them.
     constexpr int kBlockBytes = 256 * 1024;
     const std::ptrdiff_t pixel_bytes = 2 * (a.x_pixel > a.run ? a.x_pixel : a.run);
     const std::ptrdiff_t fitting = kBlockBytes / (pixel_bytes > 0 ? pixel_bytes : 1);
     const int block = fitting < 42 ? 42 : fitting > a.pixels ? a.pixels : static_cast<int>(fitting);
-    for (int begin = 0; begin < a.pixels; begin += block)
-      half_panels<Dot, typename Dot::Value>(a,
-                                            {.x = a.x + begin * a.x_pixel,
-                                             .x_pixel = a.x_pixel,
-                                             .x_run = a.x_run,
-                                             .runs = a.runs,
-                                             .run = a.run},
-                                            begin, a.pixels - begin < block ? a.pixels - begin : block);
+    for (int begin = 0; begin < a.pixels; begin += block) {
+      const int pixels = a.pixels - begin < block ? a.pixels - begin : block;
+      half_panels<Dot>(a,
+                       {.x = a.x + begin * a.x_pixel,
+                        .x_pixel = a.x_pixel,
+                        .x_run = a.x_run,
+                        .runs = a.runs,
+                        .run = a.run},
+                       begin, pixels);
+    }
   }
 }
 

@@ -20,9 +20,10 @@ PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, 
                                                const float* bias);
 
 /// Weights of a depthwise window of kernel x kernel, an odd number, in pairs of rows: [(kernel + 1) / 2, kernel, c, 2].
-/// The last row's pairs hold zeros beside it. weight: [kernel, kernel, c].
+/// The last row is alone, in pairs with zeros behind the others. Where two output rows share their pairs
+/// (has_both_forms()), the same follows with the first row alone. weight: [kernel, kernel, c].
 template <class T>
-AlignedVector<T> pack_depthwise_pairs(int kernel, int c, const float* weight);
+AlignedVector<T> pack_depthwise_pairs(int kernel, int stride, int c, const float* weight);
 
 /// y[i]: the nearest number of 16 bits to x[i], ties to even.
 template <class T>

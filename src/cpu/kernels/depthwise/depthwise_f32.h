@@ -32,6 +32,9 @@ struct DepthwiseOf {
   Finish finish;
 };
 
+/// Whether a kernel on pairs of rows (isa/depthwise_avx512_bf16.h) computes two output rows from the same pairs.
+inline constexpr bool has_both_forms(int kernel, int stride) { return kernel == 3 && stride == 1; }
+
 using DepthwiseF32 = DepthwiseOf<float>;
 
 }  // namespace linnet::cpu

@@ -12,16 +12,17 @@ struct Dot {
   using V = avx512::F32;
   using Narrow = avx512::NarrowF32;
   using Value = Bf16;
-  using Gathered = Bf16;
+  using X = Bf16;
   using Broadcast = __m512i;
   static constexpr int kGroup = 2;
-  static constexpr bool kAlwaysGathers = false;
 
   static Broadcast broadcast(const Bf16* x) {
     int pair;
     __builtin_memcpy(&pair, x, sizeof pair);
     return _mm512_set1_epi32(pair);
   }
+  /// The last of an odd run, and a zero.
+  static Broadcast broadcast_last(const Bf16* x) { return _mm512_set1_epi32(x->bits); }
   static __m512i load_weights(V, const Bf16* w) { return _mm512_loadu_si512(w); }
   static __m256i load_weights(Narrow, const Bf16* w) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
@@ -32,14 +33,6 @@ struct Dot {
   static Narrow dot(Broadcast x, __m256i w, Narrow sum) {
     return {_mm256_dpbf16_ps(sum.v, reinterpret_cast<__m256bh>(_mm512_castsi512_si256(x)),
                              reinterpret_cast<__m256bh>(w))};
-  }
-  static void gather(const Bf16* x, int n, Bf16* y) {
-    if (n <= 16)
-      return _mm256_storeu_si256(reinterpret_cast<__m256i*>(y),
-                                 _mm256_maskz_loadu_epi16(static_cast<__mmask16>((1u << n) - 1), x));
-    int i = 0;
-    for (; i + 32 <= n; i += 32) _mm512_storeu_si512(y + i, _mm512_loadu_si512(x + i));
-    if (i < n) _mm512_storeu_si512(y + i, _mm512_maskz_loadu_epi16((1u << (n - i)) - 1, x + i));
   }
   static void store_pair(V a, V b, Bf16* y) {
     _mm512_storeu_si512(y, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b.v, a.v)));
