@@ -38,8 +38,8 @@ void add_backend_option(CLI::App& verb, ModelOptions& options);
 void add_picture_options(CLI::App& verb, ModelOptions& options);
 
 Result<Backend> parse_backend(const std::string& name);
-/// The graph for the precision that was asked for; by default as it is. Errors: a precision that does not exist
-/// (kUsage), or that the model cannot be brought to.
+/// The graph for the precision that was asked for; by default as it is. Errors: a precision that does not
+/// exist (kUsage), or that the model cannot be brought to.
 Result<Graph> with_precision(Graph graph, const ModelOptions& options);
 /// What an executor is told: how it stores the values of that graph. Errors: as above.
 Result<std::optional<cpu::Precision>> executor_precision(const ModelOptions& options);

@@ -24,8 +24,9 @@ enum class Backend {
 /// "cpu", "reference"
 std::string_view to_string(Backend backend);
 
-/// Runs canonical(graph). threads 0: as many as there are cores. `precision`: absent for the graph's own. Errors:
-/// LINNET_ISA names a path that this CPU lacks; a precision that the graph or the back end does not have.
+/// Runs canonical(graph). threads 0: as many as there are cores. `precision`: absent for the graph's own.
+/// Errors: LINNET_ISA names a path that this CPU lacks; a precision that the graph or the back end does not
+/// have.
 Result<std::unique_ptr<Executor>> make_executor(const Graph& graph, Backend backend, int threads,
                                                 std::optional<cpu::Precision> precision = {});
 

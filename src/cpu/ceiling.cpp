@@ -103,9 +103,9 @@ double measure_reading(ThreadPool& pool, const Probe& probe, const float* values
 }  // namespace
 
 CeilingSampler::CeilingSampler(Isa isa, ThreadPool& pool, Precision precision)
-    : probe_(precision == Precision::kInt8                            ? int8_probe(isa)
+    : probe_(precision == Precision::kInt8                           ? int8_probe(isa)
              : precision == Precision::kBf16 && multiplies_bf16(isa) ? bf16_probe(isa)
-                                                                      : kernels(isa).probe.f32),
+                                                                     : kernels(isa).probe.f32),
       pool_(pool) {
   constexpr double kSeconds = 150e-6;  // of a sample: long beside the start of the threads
   while (probe_.run && iterations_ < 1 << 24) {

@@ -27,13 +27,14 @@ inline float rounded(float x, Precision precision) {
   return x;
 }
 
-/// How far storing moves a value of at most this magnitude: half a unit in the last place of 8 or 11 digits. What
-/// is below the least normal number moves by half of the least step there; of bfloat16 it may become zero, as
-/// vdpbf16ps and vcvtneps2bf16 have it.
+/// How far storing moves a value of at most this magnitude: half a unit in the last place of 8 or 11 digits.
+/// What is below the least normal number moves by half of the least step there; of bfloat16 it may become
+/// zero, as vdpbf16ps and vcvtneps2bf16 have it.
 inline double storing_error(double magnitude, Precision precision) {
   switch (precision) {
     case Precision::kBf16: return 0x1p-8 * magnitude + 0x1p-126;
-    case Precision::kFp16: return magnitude >= 65520 ? std::numeric_limits<double>::infinity() : 0x1p-11 * magnitude + 0x1p-25;
+    case Precision::kFp16:
+      return magnitude >= 65520 ? std::numeric_limits<double>::infinity() : 0x1p-11 * magnitude + 0x1p-25;
     default: return 0;
   }
 }
@@ -42,7 +43,8 @@ inline double storing_error(double magnitude, Precision precision) {
 /// (Higham, "Accuracy and Stability of Numerical Algorithms", 3.1; rounded twice a step at most, the second
 /// time covered by the factor 2). An activation multiplies that by its steepest slope, 1.5, and adds a few u
 /// of its own result. In half precision weights are rounded first and the result last.
-inline Expected expect_node(Node node, std::span<const Shape> shapes, std::span<const std::span<const float>> inputs,
+inline Expected expect_node(Node node, std::span<const Shape> shapes,
+                            std::span<const std::span<const float>> inputs,
                             Precision precision = Precision::kFloat32) {
   constexpr double u = 0x1p-24;
   constexpr double kSlope = 1.5;

@@ -25,6 +25,11 @@ struct Options {
   std::optional<Precision> precision = {};  ///< absent: the graph's own, float32 or int8
   /// For tests: false runs bfloat16 as a CPU does that stores it, but cannot multiply it.
   bool multiply_bf16 = true;
+  /// Runs in so many bytes, scores and scratch included, where that is possible (plan/ram_target.h): pixel by
+  /// pixel and on one thread, which is slow. It changes no bit.
+  std::optional<std::int64_t> ram_bytes = {};
+  /// Runs as one stage, in which nothing but the scores exists whole (plan/ram_target.h).
+  bool one_stage = false;
 };
 
 class CpuExecutor final : public Executor {
@@ -65,7 +70,8 @@ class CpuExecutor final : public Executor {
 };
 
 /// `graph` is any legal graph. Errors: an illegal graph, a number of threads out of range, an ISA that this
-/// CPU lacks, a precision that the graph cannot have, not enough memory.
+/// CPU lacks, a precision that the graph cannot have, not enough memory; ram_bytes are too few, one stage is
+/// impossible.
 Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Options& options = {});
 
 }  // namespace linnet::cpu

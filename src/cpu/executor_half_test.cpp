@@ -1,6 +1,5 @@
 // Float graphs whose weights and activations are stored in 16 bits.
 #include "cpu/executor.h"
-
 #include "cpu/node_check.h"
 #include "cpu/random_graph.h"
 #include "graph/families/family.h"
@@ -9,7 +8,8 @@
 namespace linnet::cpu {
 namespace {
 
-/// The kernels of each precision: those that this machine chooses, and bfloat16 where it cannot be multiplied.
+/// The kernels of each precision: those that this machine chooses, and bfloat16 where it cannot be
+/// multiplied.
 struct Way {
   Precision precision;
   bool multiply_bf16;
@@ -21,10 +21,8 @@ std::vector<Options> all_ways(int threads) {
   for (const Isa isa : available_isas())
     for (const Way& way : kWays) {
       if (!way.multiply_bf16 && !multiplies_bf16(isa)) continue;
-      result.push_back({.threads = threads,
-                        .isa = isa,
-                        .precision = way.precision,
-                        .multiply_bf16 = way.multiply_bf16});
+      result.push_back(
+          {.threads = threads, .isa = isa, .precision = way.precision, .multiply_bf16 = way.multiply_bf16});
     }
   return result;
 }
@@ -106,9 +104,9 @@ TEST(executor_half, images_are_rounded_to_nearest_even_and_keep_what_is_no_numbe
   RandomGraph random(1);
   for (float& x : image) x = random.values(1, -3, 3)[0];
   // 1 and half a unit above it, 1 unit and a half: ties to even. 65520 is infinity as float16.
-  const float special[] = {1 + 0x1p-8f,  1 + 0x3p-8f, 1 + 0x1p-11f, 1 + 0x3p-11f, 65519.0f, 65520.0f,
-                           -70000.0f,    1e38f,       kInfinity,    -kInfinity,   0x1p-24f, 0x3p-26f,
-                           std::nanf("")};
+  const float special[] = {1 + 0x1p-8f, 1 + 0x3p-8f, 1 + 0x1p-11f, 1 + 0x3p-11f, 65519.0f,
+                           65520.0f,    -70000.0f,   1e38f,        kInfinity,    -kInfinity,
+                           0x1p-24f,    0x3p-26f,    std::nanf("")};
   std::ranges::copy(special, image.begin());
   for (const Options& options : all_ways(1)) {
     const std::vector<float> scores = run(*executor(graph, options), 1, image);
@@ -148,7 +146,8 @@ TEST(executor_half, what_lies_behind_a_run_does_not_reach_its_sum) {
   std::fill(image.begin() + 5, image.end(), std::nanf(""));
   for (const Options& options : all_ways(1)) {
     const std::vector<float> scores = run(*executor(graph, options), 1, image);
-    for (int i = 0; i < 3; ++i) EXPECT_TRUE(std::isfinite(scores[static_cast<std::size_t>(i)])) << name_of(options);
+    for (int i = 0; i < 3; ++i)
+      EXPECT_TRUE(std::isfinite(scores[static_cast<std::size_t>(i)])) << name_of(options);
   }
 }
 

@@ -31,8 +31,8 @@ using ConvolutionOf = std::conditional_t<kIsHalf<T>, ConvolutionHalf<T>, Convolu
 template <class T>
 class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
  public:
-  ConvolutionLayer(const Kernel<ConvolutionOf<T>>& kernel, const FloatTable<T>& table, const Window& window, Shape in,
-                   Shape out, const Constant& weight, const Constant& bias, Activation activation,
+  ConvolutionLayer(const Kernel<ConvolutionOf<T>>& kernel, const FloatTable<T>& table, const Window& window,
+                   Shape in, Shape out, const Constant& weight, const Constant& bias, Activation activation,
                    Activation residual_finish, bool gives_real)
       : KernelLayer<ConvolutionOf<T>, RowLayer>(kernel),
         window_(window),
@@ -41,13 +41,15 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
         finish_(finish_of(activation)),
         residual_finish_(finish_of(residual_finish)) {
     this->gives_real_ = gives_real;
-    if (pads()) padded_bytes_ = whole_lines(window.kernel_h * padded_row() * static_cast<std::int64_t>(sizeof(T)));
+    if (pads())
+      padded_bytes_ = whole_lines(window.kernel_h * padded_row() * static_cast<std::int64_t>(sizeof(T)));
     this->scratch_ = padded_bytes_;
     const float* const weights = weight.values().data();
     const int run = window.kernel_w * in.c;
     if constexpr (kIsHalf<T>) {
       panels_ = count_panels_half(table.layout, out.c);
-      packed_ = pack_convolution_half<T>(table.layout, out.c, window.kernel_h, run, weights, values_or_null(bias));
+      packed_ =
+          pack_convolution_half<T>(table.layout, out.c, window.kernel_h, run, weights, values_or_null(bias));
       this->weight_bytes_ =
           static_cast<std::int64_t>(packed_.weight.size() * sizeof(T) + packed_.bias.size() * sizeof(float));
       this->scratch_ += whole_lines(scratch_half(table.layout, window.kernel_h * run));
@@ -98,6 +100,13 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
     }
   }
 
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    ConvolutionOf<T> a = arguments(Values<T>(bytes), n, {0, panels_});
+    a.x_pixel = a.x_run = a.run = window_.kernel_h * window_.kernel_w * in_.c;
+    a.runs = 1;
+    this->run_(a);
+  }
+
   int input_rows() const override { return in_.h; }
 
  private:
@@ -113,6 +122,9 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
 
   /// `pixels` output pixels whose windows follow one another from io.a on.
   void run_pixels(const Values<T>& io, std::int64_t pixels, Range panels) const {
+    this->run_(arguments(io, pixels, panels));
+  }
+  ConvolutionOf<T> arguments(const Values<T>& io, std::int64_t pixels, Range panels) const {
     ConvolutionOf<T> a = {};
     a.x = io.a;
     a.x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c;
@@ -134,7 +146,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
       a.packed = packed_.data();
     }
     a.y = io.y;
-    this->run_(a);
+    return a;
   }
 
   /// Output rows of a window that is more than a pixel; io.a is the whole image.
@@ -187,7 +199,8 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
     this->weight_bytes_ = static_cast<std::int64_t>(op.bias.size() * sizeof(float));
     if constexpr (kIsHalf<T>) {
       if (pairs(op.window, in, kernels)) {
-        packed_ = pack_depthwise_pairs<T>(op.window.kernel_h, op.window.stride_h, in.c, op.weight.values().data());
+        packed_ =
+            pack_depthwise_pairs<T>(op.window.kernel_h, op.window.stride_h, in.c, op.weight.values().data());
       } else {
         packed_.resize(op.weight.size());
         round_half(op.weight.values(), packed_.data());
@@ -207,30 +220,39 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
   }
 
   void run_rows(const LayerIo& io, int ring, Range rows) const override {
-    const Values<T> v(io);
-    this->run_({.x = v.a,
-          .ring = ring,
-          .h = in_.h,
-          .w = in_.w,
-          .c = in_.c,
-          .weight = weight(),
-          .bias = values_or_null(op_.bias),
-          .kernel_h = op_.window.kernel_h,
-          .kernel_w = op_.window.kernel_w,
-          .stride_h = op_.window.stride_h,
-          .stride_w = op_.window.stride_w,
-          .pad_top = op_.window.padding.top,
-          .pad_left = op_.window.padding.left,
-          .y = v.y,
-          .wo = out_.w,
-          .row_begin = static_cast<int>(rows.begin),
-          .row_end = static_cast<int>(rows.end),
-          .finish = finish_of(op_.activation)});
+    this->run_(arguments(Values<T>(io), ring * in_.w, rows));
+  }
+
+  void run_columns(const LayerIo& io, int ring, int row, Range columns) const override {
+    DepthwiseOf<T> a = arguments(Values<T>(io), ring, {row, row + 1});
+    a.pad_left -= static_cast<int>(columns.begin) * a.stride_w;
+    a.wo = static_cast<int>(columns.end - columns.begin);
+    this->run_(a);
   }
 
   int input_rows() const override { return in_.h; }
 
  private:
+  DepthwiseOf<T> arguments(const Values<T>& io, int ring, Range rows) const {
+    return {.x = io.a,
+            .ring = ring,
+            .h = in_.h,
+            .w = in_.w,
+            .c = in_.c,
+            .weight = weight(),
+            .bias = values_or_null(op_.bias),
+            .kernel_h = op_.window.kernel_h,
+            .kernel_w = op_.window.kernel_w,
+            .stride_h = op_.window.stride_h,
+            .stride_w = op_.window.stride_w,
+            .pad_top = op_.window.padding.top,
+            .pad_left = op_.window.padding.left,
+            .y = io.y,
+            .wo = out_.w,
+            .row_begin = static_cast<int>(rows.begin),
+            .row_end = static_cast<int>(rows.end),
+            .finish = finish_of(op_.activation)};
+  }
   const T* weight() const {
     if constexpr (kIsHalf<T>)
       return packed_.data();
@@ -238,17 +260,20 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
       return op_.weight.values().data();
   }
   /// The kernel that multiplies pairs of rows, where there is one for that layer.
-  static const Kernel<DepthwiseOf<T>>* pairs(const Window& window, const Shape& in, const FloatTable<T>& kernels) {
+  static const Kernel<DepthwiseOf<T>>* pairs(const Window& window, const Shape& in,
+                                             const FloatTable<T>& kernels) {
     if constexpr (kIsHalf<T>) {
       const int kernel = window.kernel_h == window.kernel_w ? window.kernel_w : 0;
       const int stride = window.stride_h == window.stride_w ? window.stride_w : 0;
-      if ((kernel != 3 && kernel != 5) || (stride != 1 && stride != 2) || in.c < kPairsChannels) return nullptr;
+      if ((kernel != 3 && kernel != 5) || (stride != 1 && stride != 2) || in.c < kPairsChannels)
+        return nullptr;
       const Kernel<DepthwiseOf<T>>& found = kernels.depthwise_pairs[kernel == 5][stride == 2];
       return found.run ? &found : nullptr;
     }
     return nullptr;
   }
-  static const Kernel<DepthwiseOf<T>>& choose(const Window& window, const Shape& in, const FloatTable<T>& kernels) {
+  static const Kernel<DepthwiseOf<T>>& choose(const Window& window, const Shape& in,
+                                              const FloatTable<T>& kernels) {
     if (const auto* found = pairs(window, in, kernels)) return *found;
     const int kernel = window.kernel_h == window.kernel_w ? window.kernel_w : 0;
     const int stride = window.stride_h == window.stride_w ? window.stride_w : 0;
@@ -276,6 +301,10 @@ class AddLayer final : public KernelLayer<AddOf<T>> {
       this->run_({io.a + begin, io.b + begin, io.y + begin, end - begin, finish_});
     });
   }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Values<T> io(bytes);
+    this->run_({io.a, io.b, io.y, n * shape_.c, finish_});
+  }
 
  private:
   Shape shape_;
@@ -293,6 +322,10 @@ class ActivateLayer final : public KernelLayer<ActivateOf<T>> {
       this->run_({io.a + begin, io.y + begin, end - begin, finish_});
     });
   }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Values<T> io(bytes);
+    this->run_({io.a, io.y, n * shape_.c, finish_});
+  }
 
  private:
   Shape shape_;
@@ -302,7 +335,8 @@ class ActivateLayer final : public KernelLayer<ActivateOf<T>> {
 template <class T>
 class MultiplyLayer final : public KernelLayer<MultiplyOf<T>> {
  public:
-  MultiplyLayer(Shape shape, const FloatKernels<T>& kernels) : KernelLayer<MultiplyOf<T>>(kernels.multiply), shape_(shape) {}
+  MultiplyLayer(Shape shape, const FloatKernels<T>& kernels)
+      : KernelLayer<MultiplyOf<T>>(kernels.multiply), shape_(shape) {}
   void run(const LayerIo& bytes, ThreadPool& pool) const override {
     const Values<T> io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
@@ -311,6 +345,10 @@ class MultiplyLayer final : public KernelLayer<MultiplyOf<T>> {
     };
     if (shape_.size() < kWorthSharing) return part(0, shape_.pixels());
     pool.parallel_for(shape_.pixels(), part);
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Values<T> io(bytes);
+    this->run_({io.a, io.b, io.y, n, shape_.c});
   }
 
  private:
@@ -346,7 +384,7 @@ class PadLayer final : public KernelLayer<PadOf<T>> {
     const Values<T> io(bytes);
     pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a, in_.h, in_.w, in_.c, padding_.top, padding_.left, padding_.right, io.y,
-            static_cast<int>(begin), static_cast<int>(end)});
+                  static_cast<int>(begin), static_cast<int>(end)});
     });
   }
 
@@ -364,10 +402,12 @@ class SoftmaxLayer final : public KernelLayer<SoftmaxF32> {
     gives_real_ = gives_real;
     if constexpr (kIsHalf<T>) scratch_ = whole_lines(classes_ * static_cast<std::int64_t>(sizeof(float)));
   }
-  void run(const LayerIo& bytes, ThreadPool&) const override {
+  void run(const LayerIo& bytes, ThreadPool&) const override { run_windows(bytes, 1); }
+  void run_windows(const LayerIo& bytes, std::int64_t) const override {
     const Values<T> io(bytes);
     if constexpr (kIsHalf<T>) {
-      auto* const real = gives_real_ ? reinterpret_cast<float*>(bytes.y) : reinterpret_cast<float*>(io.scratch);
+      auto* const real =
+          gives_real_ ? reinterpret_cast<float*>(bytes.y) : reinterpret_cast<float*>(io.scratch);
       table_.to_float.run({io.a, real, classes_});
       run_({real, real, classes_});
       if (!gives_real_) table_.from_float.run({real, io.y, classes_});
@@ -396,42 +436,46 @@ std::unique_ptr<Layer> make_layer_float(const Graph& graph, LayerNode which, con
   const Activation residual_finish =
       which.taken_over ? std::get<Add>(graph[*which.taken_over].op).activation : Activation::kNone;
   const bool gives_real = kIsHalf<T> && gives_scores(graph, which);
-  return std::visit(
-      Overloaded{
-          [&](const Convolution& op) -> std::unique_ptr<Layer> {
-            const Window& window = op.window;
-            const bool pointwise = window.kernel_h == 1 && window.kernel_w == 1;
-            return std::make_unique<ConvolutionLayer<T>>(pointwise ? kernels.pointwise : kernels.convolution, kernels,
-                                                         window, in, out, op.weight, op.bias, op.activation,
-                                                         residual_finish, gives_real);
-          },
-          [&](const Linear& op) -> std::unique_ptr<Layer> {
-            return std::make_unique<ConvolutionLayer<T>>(kernels.linear, kernels, Window{}, in, out, op.weight, op.bias,
-                                                         op.activation, residual_finish, gives_real);
-          },
-          [&](const Depthwise& op) -> std::unique_ptr<Layer> {
-            return std::make_unique<DepthwiseLayer<T>>(op, in, out, kernels);
-          },
-          [&](const Activate& op) -> std::unique_ptr<Layer> {
-            return std::make_unique<ActivateLayer<T>>(op, out, kernels);
-          },
-          [&](const Add& op) -> std::unique_ptr<Layer> { return std::make_unique<AddLayer<T>>(op, out, kernels); },
-          [&](const Multiply&) -> std::unique_ptr<Layer> { return std::make_unique<MultiplyLayer<T>>(out, kernels); },
-          [&](const GlobalAveragePool&) -> std::unique_ptr<Layer> {
-            return std::make_unique<PoolLayer<T>>(in, kernels);
-          },
-          [&](const Pad& op) -> std::unique_ptr<Layer> {
-            return std::make_unique<PadLayer<T>>(op, in, out, kernels);
-          },
-          [&](const Softmax&) -> std::unique_ptr<Layer> {
-            return std::make_unique<SoftmaxLayer<T>>(out, kernels, gives_real);
-          },
-          // canonical() leaves none of these.
-          [](const BatchNorm&) -> std::unique_ptr<Layer> { return nullptr; },
-          [](const Identity&) -> std::unique_ptr<Layer> { return nullptr; },
-          [](const Input&) -> std::unique_ptr<Layer> { return nullptr; },
-      },
-      node.op);
+  return std::visit(Overloaded{
+                        [&](const Convolution& op) -> std::unique_ptr<Layer> {
+                          const Window& window = op.window;
+                          const bool pointwise = window.kernel_h == 1 && window.kernel_w == 1;
+                          return std::make_unique<ConvolutionLayer<T>>(
+                              pointwise ? kernels.pointwise : kernels.convolution, kernels, window, in, out,
+                              op.weight, op.bias, op.activation, residual_finish, gives_real);
+                        },
+                        [&](const Linear& op) -> std::unique_ptr<Layer> {
+                          return std::make_unique<ConvolutionLayer<T>>(kernels.linear, kernels, Window{}, in,
+                                                                       out, op.weight, op.bias, op.activation,
+                                                                       residual_finish, gives_real);
+                        },
+                        [&](const Depthwise& op) -> std::unique_ptr<Layer> {
+                          return std::make_unique<DepthwiseLayer<T>>(op, in, out, kernels);
+                        },
+                        [&](const Activate& op) -> std::unique_ptr<Layer> {
+                          return std::make_unique<ActivateLayer<T>>(op, out, kernels);
+                        },
+                        [&](const Add& op) -> std::unique_ptr<Layer> {
+                          return std::make_unique<AddLayer<T>>(op, out, kernels);
+                        },
+                        [&](const Multiply&) -> std::unique_ptr<Layer> {
+                          return std::make_unique<MultiplyLayer<T>>(out, kernels);
+                        },
+                        [&](const GlobalAveragePool&) -> std::unique_ptr<Layer> {
+                          return std::make_unique<PoolLayer<T>>(in, kernels);
+                        },
+                        [&](const Pad& op) -> std::unique_ptr<Layer> {
+                          return std::make_unique<PadLayer<T>>(op, in, out, kernels);
+                        },
+                        [&](const Softmax&) -> std::unique_ptr<Layer> {
+                          return std::make_unique<SoftmaxLayer<T>>(out, kernels, gives_real);
+                        },
+                        // canonical() leaves none of these.
+                        [](const BatchNorm&) -> std::unique_ptr<Layer> { return nullptr; },
+                        [](const Identity&) -> std::unique_ptr<Layer> { return nullptr; },
+                        [](const Input&) -> std::unique_ptr<Layer> { return nullptr; },
+                    },
+                    node.op);
 }
 
 template std::unique_ptr<Layer> make_layer_float<float>(const Graph&, LayerNode, const Kernels&);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/layer_parts.h"
+#include "cpu/streamed.h"
 #include "numerics/multiplier.h"
 
 namespace linnet::cpu {
@@ -40,14 +41,19 @@ Result<Precision> parse_precision(std::string_view name) {
   return usage("--precision {}: is none of float32, bf16, fp16, int8", name);
 }
 
-Storage::Storage(Precision precision, Isa isa, bool multiplies_bf16)
-    : precision_(precision), isa_(isa), multiplies_bf16_(multiplies_bf16) {}
+Storage::Storage(Precision precision, Isa isa, bool multiplies_bf16, bool by_pixels)
+    : precision_(precision),
+      isa_(isa),
+      multiplies_bf16_(multiplies_bf16),
+      float32_kernels_(by_pixels ? any_window(kernels(isa)) : kernels(isa)),
+      int8_kernels_(by_pixels ? any_window(kernels_s8(isa)) : kernels_s8(isa)) {}
 
 Result<Precision> Storage::check(const Graph& graph, std::optional<Precision> wanted) {
   const Precision own = is_int8(graph) ? Precision::kInt8 : Precision::kFloat32;
   if (!wanted) return own;
   if (own == Precision::kInt8 && *wanted != own)
-    return fail("{}: is int8; the float model that it was made from runs in {}", graph.name, to_string(*wanted));
+    return fail("{}: is int8; the float model that it was made from runs in {}", graph.name,
+                to_string(*wanted));
   if (*wanted == Precision::kInt8 && own != *wanted)
     return fail("{}: is a float model; linnet quantize makes an int8 one of it", graph.name);
   return *wanted;
@@ -65,22 +71,23 @@ std::int64_t Storage::bytes() const {
 
 std::unique_ptr<Layer> Storage::make_layer(const Graph& graph, LayerNode node) const {
   switch (precision_) {
-    case Precision::kFloat32: return make_layer_float<float>(graph, node, kernels(isa_));
+    case Precision::kFloat32: return make_layer_float<float>(graph, node, float32_kernels_);
     case Precision::kBf16: return make_layer_float<Bf16>(graph, node, kernels_bf16(isa_, multiplies_bf16_));
     case Precision::kFp16: return make_layer_float<Fp16>(graph, node, kernels_fp16(isa_));
-    case Precision::kInt8: return make_layer_s8(graph, node, kernels_s8(isa_));
+    case Precision::kInt8: return make_layer_s8(graph, node, int8_kernels_);
   }
   return nullptr;
 }
 
-void Storage::store_images(const Node& node, std::span<const float> images, std::byte* y, ThreadPool& pool) const {
+void Storage::store_images(const Node& node, std::span<const float> images, std::byte* y,
+                           ThreadPool& pool) const {
   if (precision_ == Precision::kBf16) return narrow(kernels_bf16(isa_, multiplies_bf16_), images, y, pool);
   if (precision_ == Precision::kFp16) return narrow(kernels_fp16(isa_), images, y, pool);
   const Quantization& q = *node.quantization;
   const auto n = static_cast<std::int64_t>(images.size());
   for_each_part<std::int8_t>(pool, n, [&](std::int64_t begin, std::int64_t end) {
-    kernels_s8(isa_).quantize_input.run({images.data() + begin, reinterpret_cast<std::int8_t*>(y) + begin,
-                                         end - begin, 1.0f / q.scale, q.zero_point});
+    int8_kernels_.quantize_input.run({images.data() + begin, reinterpret_cast<std::int8_t*>(y) + begin,
+                                      end - begin, 1.0f / q.scale, q.zero_point});
   });
 }
 

@@ -1,5 +1,5 @@
-// Floating-point numbers of 16 bits: activations and weights in half the memory. Kernels compute in float32 and
-// round once, to nearest even, where they store.
+// Floating-point numbers of 16 bits: activations and weights in half the memory. Kernels compute in float32
+// and round once, to nearest even, where they store.
 #pragma once
 
 #include <cstdint>

@@ -58,8 +58,8 @@ struct HalfKernels : FloatKernels<T> {
   Kernel<ConvolutionHalf<T>> linear;
   Kernel<Convert<float, T>> from_float;
   Kernel<Convert<T, float>> to_float;
-  /// Windows of [3 x 3, 5 x 5] by stride [1, 2] on pack_depthwise_pairs(), for kPairsChannels or more; without
-  /// `run` where the ISA has no products of pairs.
+  /// Windows of [3 x 3, 5 x 5] by stride [1, 2] on pack_depthwise_pairs(), for kPairsChannels or more;
+  /// without `run` where the ISA has no products of pairs.
   Kernel<DepthwiseOf<T>> depthwise_pairs[2][2];
 };
 

@@ -1,9 +1,9 @@
-// Dense convolution of 16-bit floats as a matrix product, accumulated in float32: convolution_f32.h says what a
-// window's runs are.
+// Dense convolution of 16-bit floats as a matrix product, accumulated in float32: convolution_f32.h says what
+// a window's runs are.
 //
-// An ISA multiplies groups of values along a run: pairs where it has a dot product of bfloat16, else one at a time,
-// as float32. The last group of an odd run is one value and a zero. An ISA that multiplies float32 has the windows of a
-// block of pixels converted into scratch first, each as one run.
+// An ISA multiplies groups of values along a run: pairs where it has a dot product of bfloat16, else one at a
+// time, as float32. The last group of an odd run is one value and a zero. An ISA that multiplies float32 has
+// the windows of a block of pixels converted into scratch first, each as one run.
 //
 // Every output is one chain of operations in the order bias, r, s, c, whatever the tile it falls into.
 #pragma once
@@ -37,10 +37,11 @@ struct ConvolutionHalf {
 
 /// How an ISA wants its weights.
 struct HalfLayout {
-  int width;         ///< output channels in a vector
-  int narrow;        ///< in the last vector, where no more than these are left; `width` where there is no such vector
-  int group;         ///< values along a run that it multiplies at once
-  bool converts;     ///< x to float32, in scratch
+  int width;      ///< output channels in a vector
+  int narrow;     ///< in the last vector, where no more than these are left; `width` where there is no such
+                  ///< vector
+  int group;      ///< values along a run that it multiplies at once
+  bool converts;  ///< x to float32, in scratch
 };
 
 /// Vectors in a panel, and where there is an odd one, in the last.
@@ -67,7 +68,9 @@ inline constexpr HalfPanel panel_half(const HalfLayout& l, int k, int panel) {
 }
 
 /// Values in a packed run of weights: whole groups.
-inline constexpr int packed_run_half(const HalfLayout& l, int run) { return (run + l.group - 1) / l.group * l.group; }
+inline constexpr int packed_run_half(const HalfLayout& l, int run) {
+  return (run + l.group - 1) / l.group * l.group;
+}
 
 /// Pixels whose windows of `depth` = runs * run values are converted at a time: whole tiles.
 inline constexpr int converted_pixels_half(int depth) {

@@ -1,5 +1,5 @@
-// The one body of the convolutions of 16-bit floats, over any `Dot`: what an ISA multiplies. DotConverted, below,
-// is everyone's: float32, converted as weights are loaded and windows gathered. Internal linkage: see
+// The one body of the convolutions of 16-bit floats, over any `Dot`: what an ISA multiplies. DotConverted,
+// below, is everyone's: float32, converted as weights are loaded and windows gathered. Internal linkage: see
 // finish_body.h.
 #pragma once
 
@@ -18,8 +18,8 @@ template <class Vector, class T>
 struct DotConverted {
   using V = Vector;
   using Narrow = NoNarrow;
-  using Value = T;      ///< as stored
-  using X = float;      ///< as multiplied
+  using Value = T;  ///< as stored
+  using X = float;  ///< as multiplied
   using Broadcast = V;
   static constexpr int kGroup = 1;
 
@@ -100,7 +100,8 @@ struct HalfSums {
       for (int j = 0; j < kVectors; ++j) {
         const T* p = residual + i * pixel + j * kWidth;
         const int left = channels - j * kWidth;
-        acc[i][j] = acc[i][j].rounded(T{}) + (j + 1 < kVectors || left >= kWidth ? V::load(p) : V::load_partial(p, left));
+        acc[i][j] = acc[i][j].rounded(T{}) +
+                    (j + 1 < kVectors || left >= kWidth ? V::load(p) : V::load_partial(p, left));
       }
   }
   /// All vectors but the last are whole; two whole ones are stored at once.
@@ -141,7 +142,7 @@ void half_tile(const HalfTile<Dot>& t) {
   using X = typename Dot::X;
   using V = typename Dot::V;
   using N = typename Dot::Narrow;
-  constexpr int kWide = kVectors * V::kWidth;                      // channels of whole vectors
+  constexpr int kWide = kVectors * V::kWidth;  // channels of whole vectors
   constexpr int kChannels = kWide + (kNarrow ? N::kWidth : 0);
   HalfSums<Dot, V, kRows, kVectors> wide;
   HalfSums<Dot, N, kRows, kNarrow ? 1 : 0> narrow;
@@ -236,8 +237,8 @@ void half_panel(HalfTile<Dot> t, int pixels) {
   }
 }
 
-/// One pixel, kPanels panels of whole vectors: as many chains of products as hide their latency, as many streams of
-/// weights as the caches can feed. `panel`: values from one panel's weights to the next one's.
+/// One pixel, kPanels panels of whole vectors: as many chains of products as hide their latency, as many
+/// streams of weights as the caches can feed. `panel`: values from one panel's weights to the next one's.
 template <class Dot, int kPanels>
 void half_row(const HalfTile<Dot>& t, std::ptrdiff_t panel) {
   using V = typename Dot::V;
@@ -328,7 +329,8 @@ void convolution_half(const ConvolutionHalf<typename Dot::Value>& a) {
         for (int r = 0; r < a.runs; ++r)
           Dot::gather(a.x + (begin + i) * a.x_pixel + r * a.x_run, a.run,
                       converted + static_cast<std::ptrdiff_t>(i) * depth + r * a.run);
-      half_panels<Dot>(a, {.x = converted, .x_pixel = depth, .x_run = 0, .runs = 1, .run = depth}, begin, pixels);
+      half_panels<Dot>(a, {.x = converted, .x_pixel = depth, .x_run = 0, .runs = 1, .run = depth}, begin,
+                       pixels);
     }
   } else {
     // Pixels whose inputs stay in the L2 cache while every panel passes over them.

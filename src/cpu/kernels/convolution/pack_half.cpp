@@ -19,8 +19,8 @@ void round_half(std::span<const float> x, T* y) {
 }
 
 template <class T>
-PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, int runs, int run, const float* weight,
-                                               const float* bias) {
+PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, int runs, int run,
+                                               const float* weight, const float* bias) {
   const std::ptrdiff_t depth = static_cast<std::ptrdiff_t>(runs) * run;
   const int packed_run = packed_run_half(layout, run);
   const int panels = count_panels_half(layout, k);
@@ -50,7 +50,8 @@ AlignedVector<T> pack_depthwise_pairs(int kernel, int stride, int c, const float
   const bool both = has_both_forms(kernel, stride);
   AlignedVector<T> packed(static_cast<std::size_t>(both ? 2 * form : form));
   const auto put = [&](std::ptrdiff_t to, int r) {
-    for (std::ptrdiff_t i = 0; i < row; ++i) round_to(packed[static_cast<std::size_t>(to + 2 * i)], weight[r * row + i]);
+    for (std::ptrdiff_t i = 0; i < row; ++i)
+      round_to(packed[static_cast<std::size_t>(to + 2 * i)], weight[r * row + i]);
   };
   for (int r = 0; r < kernel; ++r) {
     put(r / 2 * 2 * row + r % 2, r);

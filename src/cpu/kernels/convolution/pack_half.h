@@ -16,12 +16,12 @@ struct PackedConvolutionHalf {
 
 /// weight: [K, R, S, C], bias: [K] or nullptr.
 template <class T>
-PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, int runs, int run, const float* weight,
-                                               const float* bias);
+PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, int runs, int run,
+                                               const float* weight, const float* bias);
 
-/// Weights of a depthwise window of kernel x kernel, an odd number, in pairs of rows: [(kernel + 1) / 2, kernel, c, 2].
-/// The last row is alone, in pairs with zeros behind the others. Where two output rows share their pairs
-/// (has_both_forms()), the same follows with the first row alone. weight: [kernel, kernel, c].
+/// Weights of a depthwise window of kernel x kernel, an odd number, in pairs of rows: [(kernel + 1) / 2,
+/// kernel, c, 2]. The last row is alone, in pairs with zeros behind the others. Where two output rows share
+/// their pairs (has_both_forms()), the same follows with the first row alone. weight: [kernel, kernel, c].
 template <class T>
 AlignedVector<T> pack_depthwise_pairs(int kernel, int stride, int c, const float* weight);
 

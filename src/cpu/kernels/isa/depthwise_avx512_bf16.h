@@ -1,10 +1,11 @@
-// Depthwise layers of bfloat16 by vdpbf16ps: two rows of a column side by side are pairs, which one instruction
-// multiplies by two weights. The row of an odd window that is left goes alone, beside zeros: no value outside a window
-// reaches its sum, not even times zero.
+// Depthwise layers of bfloat16 by vdpbf16ps: two rows of a column side by side are pairs, which one
+// instruction multiplies by two weights. The row of an odd window that is left goes alone, beside zeros: no
+// value outside a window reaches its sum, not even times zero.
 //
-// A tile is a few neighbouring output pixels by sixteen channels. For 3 x 3 at stride 1 it has two output rows, an even
-// one and the odd one below: they share the pair in the middle, so the even one's first row is alone and the odd
-// one's last. Every output is one chain in the order bias, column, pairs, row alone, wherever its tile begins.
+// A tile is a few neighbouring output pixels by sixteen channels. For 3 x 3 at stride 1 it has two output
+// rows, an even one and the odd one below: they share the pair in the middle, so the even one's first row is
+// alone and the odd one's last. Every output is one chain in the order bias, column, pairs, row alone,
+// wherever its tile begins.
 #pragma once
 
 #include "cpu/kernels/depthwise/depthwise_f32.h"
@@ -21,13 +22,14 @@ constexpr int kPairsPixels = 7;
 
 /// (low[0], high[0], low[1], high[1], …)
 inline __m512i interleave(__m256i low, __m256i high) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   return _mm512_permutexvar_epi16(order, _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
 }
 
-/// The input rows of a tile: [1, kKernel] of an odd output row, or of any where there are no even ones; [0, kKernel - 1]
-/// of an even one. Those outside the image have no bits in `inside` and may point anywhere that can be read.
+/// The input rows of a tile: [1, kKernel] of an odd output row, or of any where there are no even ones; [0,
+/// kKernel - 1] of an even one. Those outside the image have no bits in `inside` and may point anywhere that
+/// can be read.
 template <int kKernel>
 struct PairsRows {
   const Bf16* x[kKernel + 1];
@@ -73,7 +75,8 @@ void pairs_tile(const DepthwiseOf<Bf16>& a, const PairsRows<kKernel>& rows, int 
         const int s = column - j * kStride;
         if (s < 0 || s >= kKernel) continue;
         __m512& sum = acc[output * kPixels + j][0].v;
-        sum = _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(weight[output][p][s]));
+        sum = _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(x),
+                               reinterpret_cast<__m512bh>(weight[output][p][s]));
       }
     };
 #pragma GCC unroll 2
@@ -99,14 +102,16 @@ void pairs_channels(const DepthwiseOf<Bf16>& a, const PairsRows<kKernel>& rows, 
   int channel = 0;
   for (; channel + F32::kWidth <= a.c; channel += F32::kWidth)
     pairs_tile<kKernel, kStride, kPixels, kEven, kOdd, kClip>(a, rows, wo, channel);
-  if (channel < a.c) pairs_tile<kKernel, kStride, kPixels, kEven, kOdd, kClip>(a, rows, wo, a.c - F32::kWidth);
+  if (channel < a.c)
+    pairs_tile<kKernel, kStride, kPixels, kEven, kOdd, kClip>(a, rows, wo, a.c - F32::kWidth);
 }
 
 /// Exactly `pixels` output pixels, 1 <= pixels <= kPixels.
 template <int kKernel, int kStride, bool kEven, bool kOdd, int kPixels = kPairsPixels>
 void pairs_pixels(const DepthwiseOf<Bf16>& a, const PairsRows<kKernel>& rows, int wo, int pixels) {
   if constexpr (kPixels > 1) {
-    if (pixels < kPixels) return pairs_pixels<kKernel, kStride, kEven, kOdd, kPixels - 1>(a, rows, wo, pixels);
+    if (pixels < kPixels)
+      return pairs_pixels<kKernel, kStride, kEven, kOdd, kPixels - 1>(a, rows, wo, pixels);
   }
   const int left = wo * kStride - a.pad_left;
   if (rows.clip || left < 0 || left + (kPixels - 1) * kStride + kKernel > a.w)
@@ -122,7 +127,7 @@ void pairs_rows(const DepthwiseOf<Bf16>& a, int odd) {
   for (int r = kEven ? 0 : 1; r <= (kOdd ? kKernel : kKernel - 1); ++r) {
     const int h = odd * kStride - a.pad_top + r - 1;
     const bool inside = h >= 0 && h < a.h;
-    rows.x[r] = a.x + static_cast<std::ptrdiff_t>(inside ? h % a.ring : 0) * a.w * a.c;
+    rows.x[r] = a.x + static_cast<std::ptrdiff_t>(inside ? h * a.w % a.ring : 0) * a.c;
     rows.inside[r] = inside ? 0xffff : 0;
     rows.clip = rows.clip || !inside;
   }

@@ -1,5 +1,6 @@
-// Sixteen halves of float32 to a zmm register and back. Where the unit is compiled for AVX512_BF16, one instruction
-// rounds to bfloat16; elsewhere integers do, to the same bits (but for denormals, which the instruction makes zero).
+// Sixteen halves of float32 to a zmm register and back. Where the unit is compiled for AVX512_BF16, one
+// instruction rounds to bfloat16; elsewhere integers do, to the same bits (but for denormals, which the
+// instruction makes zero).
 #pragma once
 
 #include <immintrin.h>

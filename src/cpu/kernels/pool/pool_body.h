@@ -1,4 +1,5 @@
-// The one body of pool, over any vector type V and T: float, or half of one. Internal linkage: see finish_body.h.
+// The one body of pool, over any vector type V and T: float, or half of one. Internal linkage: see
+// finish_body.h.
 #pragma once
 
 #include "cpu/kernels/pool/pool_f32.h"

@@ -5,8 +5,8 @@
 
 namespace linnet::cpu {
 
-/// T: float, or half of one (half.h), whose sums are float32. y[c] = mean of x[p, c] over all pixels, for channels [channel_begin, channel_end). Each channel is summed
-/// in the order of the pixels.
+/// T: float, or half of one (half.h), whose sums are float32. y[c] = mean of x[p, c] over all pixels, for
+/// channels [channel_begin, channel_end). Each channel is summed in the order of the pixels.
 template <class T>
 struct PoolOf {
   const T* x;  ///< [pixels, c]
