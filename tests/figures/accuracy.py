@@ -68,24 +68,22 @@ def imported_int8(linnet, data, photos):
 def halves(linnet, data, photos):
     """Prints how often 16 bits give float32's label; returns what agrees too seldom."""
     missed = []
-    files = sorted(path for path in photos.iterdir() if path.suffix == ".JPEG")
     print("\n| model | precision | right | float32, right | same label as float32 |")
     print("|---|---|--:|--:|--:|")
     for name, labels, _ in MODELS:
-        options = options_for(data, name, labels)
-        found = {}
+        scores, wrong = {}, {}
         for precision in ("float32", *HALVES):
-            command = (*options, "--precision", precision)
-            score = json_lines(linnet, "eval", *command, "--data", photos, "--json")[0]
-            lines = json_lines(linnet, "classify", *command, "--top", 1, "--json", *files)
-            found[precision] = (score["right_first"], [line["predictions"][0]["index"] for line in lines])
-        right, reference = found["float32"]
+            command = (linnet, "eval", *options_for(data, name, labels), "--precision", precision, "--data", photos)
+            scores[precision] = json_lines(*command, "--misses", "--json")[0]
+            wrong[precision] = {miss["image"]: miss["predicted"] for miss in scores[precision]["misses"]}
         for precision in HALVES:
-            own, indices = found[precision]
-            same = sum(a == b for a, b in zip(indices, reference))
-            print(f"| `{name}` | {precision} | {own} | {right} | {same} of {len(files)}, {100 * same / len(files):.1f} % |")
-            if same < LEAST_AGREEMENT * len(files):
-                missed.append(f"{name}, {precision}: {same} of {len(files)} labels are float32's")
+            score, own, reference = scores[precision], wrong[precision], wrong["float32"]
+            images = score["images"]
+            same = images - sum(own.get(image) != reference.get(image) for image in own.keys() | reference.keys())
+            print(f"| `{name}` | {precision} | {score['right_first']} | {scores['float32']['right_first']} | "
+                  f"{same} of {images}, {100 * same / images:.1f} % |")
+            if same < LEAST_AGREEMENT * images:
+                missed.append(f"{name}, {precision}: {same} of {images} labels are float32's")
     return missed
 
 
