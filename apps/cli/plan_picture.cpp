@@ -84,8 +84,10 @@ std::string plan_picture(const Graph& graph, const plan::Plan& plan) {
       const double y1 = y(static_cast<double>(from));
       const double y0 = y(static_cast<double>(from + buffer.bytes));
       const auto [fill, line] = colours_of(buffer.kind);
-      const std::string text = fmt::format("{}, {}", name_of(graph, buffer), grouped(buffer.bytes));
-      svg.rect(x0, y0, x1 - x0, y1 - y0, fill, fmt::format("{} bytes at {}", text, from));
+      const std::string text = fmt::format("{} {}", grouped(buffer.bytes), name_of(graph, buffer));
+      svg.rect(
+          x0, y0, x1 - x0, y1 - y0, fill,
+          fmt::format("{}, {} bytes at {}", name_of(graph, buffer), grouped(buffer.bytes), grouped(from)));
       svg.line(x0, y0, x1, y0, line, 0.7);
       svg.line(x0, y1, x1, y1, line, 0.7);
       svg.line(x0, y0, x0, y1, line, 0.7);
