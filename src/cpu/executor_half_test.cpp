@@ -1,9 +1,8 @@
 // Float graphs whose weights and activations are stored in 16 bits.
 #include "cpu/executor.h"
 #include "cpu/node_check.h"
-#include "cpu/random_graph.h"
 #include "graph/families/family.h"
-#include "graph/passes/passes.h"
+#include "graph/random_graph.h"
 
 namespace linnet::cpu {
 namespace {
@@ -175,6 +174,10 @@ TEST(executor_half, a_precision_that_the_graph_cannot_have_is_an_error) {
   const auto made = make_executor(graph, {.precision = Precision::kInt8});
   ASSERT_FALSE(made);
   EXPECT_NE(made.error().message.find("linnet quantize"), std::string::npos) << made.error().message;
+  const auto by_pixels = make_executor(graph, {.precision = Precision::kBf16, .one_stage = true});
+  ASSERT_FALSE(by_pixels);
+  EXPECT_NE(by_pixels.error().message.find("float32 or int8"), std::string::npos)
+      << by_pixels.error().message;
 }
 
 }  // namespace
