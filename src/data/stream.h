@@ -2,7 +2,9 @@
 // depends neither on threads nor on where a run was broken off.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "base/random.h"
 
