@@ -88,28 +88,15 @@ Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler
 
 }  // namespace
 
-Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options) {
-  if (options.batch < 1) return usage("a batch of {} images cannot be run; 1 is the least", options.batch);
-  const Graph& graph = executor.graph();
-  const std::int64_t image_size = graph.input_shape().size();
-  const std::int64_t score_size = graph.output_shape().size();
-  const std::int64_t floats = options.batch * (image_size + score_size);
-  LINNET_TRY(const Workspace memory, Workspace::allocate(floats * static_cast<std::int64_t>(sizeof(float))));
-  auto* const data = reinterpret_cast<float*>(memory.data());
-  const std::span<float> images(data, static_cast<std::size_t>(options.batch * image_size));
-  const std::span<float> scores(data + images.size(), static_cast<std::size_t>(options.batch * score_size));
-  Random random(1);
-  for (float& x : images) x = random.uniform(-1, 1);
-
+Result<BenchResult> time_runs(const std::function<Result<void>()>& run, std::int64_t macs,
+                              CeilingSampler& ceiling, const BenchOptions& options) {
   const Clock::time_point warmup = Clock::now();
-  for (int run = 0; run < options.warmup_runs || milliseconds_since(warmup) < 1e3 * options.warmup_seconds;
-       ++run)
-    LINNET_CHECK(executor.run(options.batch, images, scores));
+  for (int i = 0; i < options.warmup_runs || milliseconds_since(warmup) < 1e3 * options.warmup_seconds; ++i)
+    LINNET_CHECK(run());
 
   BenchResult result;
-  result.macs = totals(graph).macs;
+  result.macs = macs;
   constexpr double kWindowMs = 5;  // long beside a sample of the ceiling, short beside its changes
-  CeilingSampler ceiling(executor.isa(), executor.pool(), is_int8(graph));
   std::vector<double> times;
   std::vector<double> ceilings = {ceiling.gmacs()};
   std::vector<double> shares;
@@ -123,10 +110,10 @@ Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options
     double window_macs = 0;
     do {
       const Clock::time_point before = Clock::now();
-      LINNET_CHECK(executor.run(options.batch, images, scores));
+      LINNET_CHECK(run());
       times.push_back(milliseconds_since(before));
       window_ms += times.back();
-      window_macs += static_cast<double>(result.macs) * options.batch;
+      window_macs += static_cast<double>(macs) * options.batch;
     } while (window_ms < kWindowMs && !done());
     ceilings.push_back(ceiling.gmacs());
     const double around = (ceilings[ceilings.size() - 2] + ceilings.back()) / 2;
@@ -139,7 +126,26 @@ Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options
   result.ceiling_min_gmacs = std::ranges::min(ceilings);
   result.ceiling_max_gmacs = std::ranges::max(ceilings);
   result.images_per_second = 1e3 * options.batch / result.median_ms;
-  result.gmacs_per_second = 1e-9 * static_cast<double>(result.macs) * result.images_per_second;
+  result.gmacs_per_second = 1e-9 * static_cast<double>(macs) * result.images_per_second;
+  return result;
+}
+
+Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options) {
+  if (options.batch < 1) return usage("a batch of {} images cannot be run; 1 is the least", options.batch);
+  const Graph& graph = executor.graph();
+  const std::int64_t image_size = graph.input_shape().size();
+  const std::int64_t score_size = graph.output_shape().size();
+  const std::int64_t floats = options.batch * (image_size + score_size);
+  LINNET_TRY(const Workspace memory, Workspace::allocate(floats * static_cast<std::int64_t>(sizeof(float))));
+  auto* const data = reinterpret_cast<float*>(memory.data());
+  const std::span<float> images(data, static_cast<std::size_t>(options.batch * image_size));
+  const std::span<float> scores(data + images.size(), static_cast<std::size_t>(options.batch * score_size));
+  Random random(1);
+  for (float& x : images) x = random.uniform(-1, 1);
+
+  CeilingSampler ceiling(executor.isa(), executor.pool(), is_int8(graph));
+  LINNET_TRY(BenchResult result, time_runs([&] { return executor.run(options.batch, images, scores); },
+                                           totals(graph).macs, ceiling, options));
   if (options.layers) {
     LINNET_TRY(result.layers,
                time_layers(executor, ceiling, images.first(static_cast<std::size_t>(image_size)),

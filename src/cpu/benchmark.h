@@ -1,9 +1,11 @@
 // Times an executor: what `linnet bench` prints.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "cpu/ceiling.h"
 #include "cpu/executor.h"
 
 namespace linnet::cpu {
@@ -49,6 +51,11 @@ struct BenchResult {
 
 /// Runs on images of uniform noise. Errors: a batch below 1, not enough memory.
 Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options = {});
+
+/// Times whatever `run` runs, a batch of images of `macs` multiply-adds each: warm-up, then windows of a few
+/// runs between samples of the ceiling, as benchmark() does. Errors: those of `run`.
+Result<BenchResult> time_runs(const std::function<Result<void>()>& run, std::int64_t macs,
+                              CeilingSampler& ceiling, const BenchOptions& options = {});
 
 /// The process's largest resident set so far, in bytes; 0 where the system does not say.
 std::int64_t peak_rss_bytes();
