@@ -7,6 +7,7 @@ Usage: compare.py LINNET [options]
   --precisions P,...  of float32, int8, bf16 (default: all)
   --engines E,...     of linnet, xnnpack, onednn, onnxruntime (default: all that are found)
   --threads N,...     (default: 1,2)
+  --resolution N      (default 224)
   --rounds N          how often each is measured, all in turn; the median of the clean rounds counts (default 4)
   --runs N            inferences a measurement (default 40)
   --isas              every instruction set of this machine, Linnet alone: is int8 never slower than float32?
@@ -30,7 +31,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+import quiet
 
 FAMILIES = {
     "V1": "mobilenet_v1",
@@ -44,8 +46,6 @@ PRECISIONS = ("float32", "int8", "bf16")
 ENGINES = {"linnet": "Linnet", "xnnpack": "XNNPACK", "onednn": "oneDNN", "onnxruntime": "ONNX Runtime"}
 ABLE = {"xnnpack": ("float32", "int8"), "onednn": PRECISIONS, "onnxruntime": ("float32", "int8")}
 NODE_DRIVER = pathlib.Path(__file__).resolve().parent / "peers" / "onnxruntime.cjs"
-RESOLUTION = 224
-MOST_OF_OTHERS = 0.05
 TOLERANCE = {"float32": 1e-3, "int8": 0.1, "bf16": 0.1}
 
 
@@ -58,10 +58,9 @@ class Bench:
         self.arguments = arguments
         self.folder = pathlib.Path(folder)
         self.drivers = pathlib.Path(arguments.linnet).resolve().parent / "peers"
-        self.cores = sorted(os.sched_getaffinity(0))
         self.image = self.folder / "image"
         draw = random.Random(1)
-        self.image.write_bytes(array.array("f", (draw.uniform(-1, 1) for _ in range(3 * RESOLUTION ** 2))).tobytes())
+        self.image.write_bytes(array.array("f", (draw.uniform(-1, 1) for _ in range(3 * arguments.resolution ** 2))).tobytes())
         self.refused = set()
 
     def found(self, engine):
@@ -77,37 +76,15 @@ class Bench:
         kind = "int8" if precision == "int8" else "float32"
         path = self.folder / f"{network}.{kind}{suffix}"
         if not path.exists():
-            family = FAMILIES[network]
+            family = f"{FAMILIES[network]}:resolution={self.arguments.resolution}"
             command = ["quantize", "--model", family, "-o", path] if kind == "int8" else ["convert", family, path]
             subprocess.run([self.arguments.linnet, *command], check=True, stdout=subprocess.DEVNULL)
         return path
 
     def run(self, command, threads, environment=None):
-        """Its JSON, with "others": the share of the cores' time that was not the command's own; None if it fails."""
-        cores = self.cores[:threads]
-        before, start = self.busy_seconds(cores), time.monotonic()
-        own = os.times()
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
-                              env=dict(os.environ, OMP_PROC_BIND="true", **(environment or {})),
-                              preexec_fn=lambda: os.sched_setaffinity(0, cores))
-        after, elapsed, now = self.busy_seconds(cores), time.monotonic() - start, os.times()
-        if done.returncode != 0:
-            return done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
-        used = now.children_user + now.children_system - own.children_user - own.children_system
-        result = json.loads(done.stdout)
-        result["others"] = max(0.0, after - before - used) / (elapsed * len(cores))
-        return result
-
-    @staticmethod
-    def busy_seconds(cores):
-        """What /proc/stat says of these cores: user, nice, system, interrupts, stolen."""
-        names = {f"cpu{c}" for c in cores}
-        total = 0
-        with open("/proc/stat") as stat:
-            for words in map(str.split, stat):
-                if words[0] in names:
-                    total += sum(int(words[i]) for i in (1, 2, 3, 6, 7, 8))
-        return total / os.sysconf("SC_CLK_TCK")
+        """Its JSON, with "disturbed"; a text where it fails."""
+        output, error, others = quiet.run(command, threads, {"OMP_PROC_BIND": "true", **(environment or {})})
+        return error if output is None else dict(json.loads(output), disturbed=quiet.disturbed(others))
 
     def command(self, engine, network, precision, threads, runs):
         if engine == "linnet":
@@ -150,7 +127,7 @@ def rounds_of(bench, subjects, threads):
     results = {key: [] for key, _, _ in subjects}
     wanted = bench.arguments.rounds
     for number in range(2 * wanted):
-        if all(sum(r["others"] <= MOST_OF_OTHERS for r in rs) >= wanted for rs in results.values()):
+        if all(sum(not r["disturbed"] for r in rs) >= wanted for rs in results.values()):
             break
         ceilings = {}
         order = subjects if number % 2 == 0 else subjects[::-1]
@@ -170,7 +147,7 @@ def rounds_of(bench, subjects, threads):
 
 
 def clean(results):
-    undisturbed = [r for r in results if r["others"] <= MOST_OF_OTHERS]
+    undisturbed = [r for r in results if not r["disturbed"]]
     return undisturbed or results
 
 
@@ -181,7 +158,7 @@ def middle(results, field):
 def cell(results):
     share = middle(results, "share_of_ceiling")
     share = f" ({100 * share:.0f} %)" if share > 0 else ""
-    mark = "" if any(r["others"] <= MOST_OF_OTHERS for r in results) else "*"
+    mark = "" if not all(r["disturbed"] for r in results) else "*"
     ms = middle(results, "median_ms")
     return f"{ms:.{2 if ms >= 1 else 3}f}{share}{mark}"
 
@@ -273,6 +250,7 @@ def main():
     parser.add_argument("--precisions", type=of(PRECISIONS), default=list(PRECISIONS), **options)
     parser.add_argument("--engines", type=of(ENGINES), default=list(ENGINES), **options)
     parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2], **options)
+    parser.add_argument("--resolution", type=int, default=224, **options)
     parser.add_argument("--rounds", type=int, default=4, **options)
     parser.add_argument("--runs", type=int, default=40, **options)
     parser.add_argument("--isas", action="store_true", **options)

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "cpu/ceiling.h"
 #include "cpu/memory.h"
+#include "graph/quantized.h"
 #include "graph/statistics.h"
 
 namespace linnet::cpu {
@@ -51,6 +52,15 @@ double share(double macs, double milliseconds, double ceiling_gmacs) {
   return milliseconds > 0 && ceiling_gmacs > 0 ? 1e-6 * macs / milliseconds / ceiling_gmacs : 0;
 }
 
+std::int64_t touched_bytes(const Graph& graph, NodeId id) {
+  const std::int64_t element = is_int8(graph) ? 1 : sizeof(float);
+  std::int64_t bytes = graph[id].shape.size() * element;
+  for (const NodeId input : graph[id].inputs) bytes += graph[input].shape.size() * element;
+  if (const auto layer = layer_weights(graph[id].op))
+    bytes += static_cast<std::int64_t>(layer->weight.bytes().size() + layer->bias.bytes().size());
+  return bytes;
+}
+
 Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler& ceiling,
                                            std::span<const float> image, std::span<float> scores,
                                            const BenchOptions& options) {
@@ -80,6 +90,7 @@ Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler
                       .op = std::string(op_name(graph[id].op)),
                       .kernel = std::string(executor.kernel_name(id)),
                       .macs = statistics[i].macs,
+                      .bytes = touched_bytes(graph, id),
                       .microseconds = median(times[i]),
                       .share_of_ceiling = median(shares[i])});
   }
@@ -91,7 +102,9 @@ Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler
 Result<BenchResult> time_runs(const std::function<Result<void>()>& run, std::int64_t macs,
                               CeilingSampler& ceiling, const BenchOptions& options) {
   const Clock::time_point warmup = Clock::now();
-  for (int i = 0; i < options.warmup_runs || milliseconds_since(warmup) < 1e3 * options.warmup_seconds; ++i)
+  for (int images = 0;
+       images < options.warmup_images || milliseconds_since(warmup) < 1e3 * options.warmup_seconds;
+       images += options.batch)
     LINNET_CHECK(run());
 
   BenchResult result;

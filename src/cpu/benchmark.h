@@ -12,7 +12,7 @@ namespace linnet::cpu {
 
 struct BenchOptions {
   int batch = 1;
-  int warmup_runs = 10;         ///< at least so many,
+  int warmup_images = 10;       ///< at least so many,
   double warmup_seconds = 0.3;  ///< and for at least so long
   int runs = 100;               ///< timed, but
   double seconds = 20;          ///< no new one is begun after this long
@@ -26,6 +26,7 @@ struct LayerTime {
   std::string op;
   std::string kernel;           ///< "avx512::pointwise_f32"
   std::int64_t macs = 0;        ///< convolution and linear; padding counted
+  std::int64_t bytes = 0;       ///< of inputs, output, weights and biases, each counted once
   double microseconds = 0;      ///< the median over the runs; 0 for an Add that a convolution took over
   double share_of_ceiling = 0;  ///< the median over the runs; 0 without MACs, time or ceiling
 };

@@ -52,6 +52,15 @@ TEST(report, a_page_closes_every_tag_and_holds_its_pictures) {
   EXPECT_THAT(page.text(), HasSubstr("stroke-dasharray"));
 }
 
+TEST(report, a_picture_in_a_file_of_its_own_brings_its_colours) {
+  const std::string file = picture().file();
+  EXPECT_EQ(unclosed(file), "");
+  EXPECT_THAT(file, HasSubstr("xmlns=\"http://www.w3.org/2000/svg\""));
+  EXPECT_THAT(file, Not(HasSubstr("var(")));
+  for (const char* part : {"fill=\"#2a6fbb\"", "stroke=\"#d9dee5\"", "svg text { fill: #5b6775;"})
+    EXPECT_THAT(file, HasSubstr(part));
+}
+
 TEST(report, text_cannot_become_markup) {
   const std::string evil = "<script>alert(\"&\")</script>";
   Page page(evil);

@@ -15,6 +15,7 @@ std::string_view css(Colour colour) {
     case Colour::kLine: return "var(--line)";
     case Colour::kText: return "var(--text)";
     case Colour::kQuiet: return "var(--quiet)";
+    case Colour::kBox: return "var(--box)";
   }
   return "none";
 }
@@ -30,6 +31,10 @@ Svg::Svg(double width, double height, std::string_view what, Size size)
           fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.7g} {:.7g}\" role=\"img\" "
                       "aria-label=\"{}\"{}>\n",
                       width, height, escape(what), size == Size::kWide ? " class=\"wide\"" : "")) {}
+
+std::string Svg::file() const {
+  return with_light_colours(fmt::format("{}<style>{}</style>\n{}</svg>\n", head_, picture_style(), body_));
+}
 
 void Svg::rect(double x, double y, double width, double height, Colour fill, std::string_view tip) {
   body_ += fmt::format("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"{}", x,

@@ -1,4 +1,4 @@
-// Pictures as SVG text that stands inside a page (html.h), whose colours they use.
+// Pictures as SVG text that stands inside a page (html.h), whose colours they use, or in a file of its own.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 namespace linnet::report {
 
 /// The page's colours.
-enum class Colour { kOne, kTwo, kBand, kLine, kText, kQuiet };
+enum class Colour { kOne, kTwo, kBand, kLine, kText, kQuiet, kBox };
 
 /// Coordinates are pixels from the top left corner; the picture scales with its place on the page.
 class Svg {
@@ -24,6 +24,8 @@ class Svg {
   void text(double x, double y, std::string_view text, Anchor anchor = Anchor::kStart);
 
   std::string str() const { return head_ + body_ + "</svg>\n"; }
+  /// As a file of its own, in the page's letters and its colours for light surroundings.
+  std::string file() const;
 
  private:
   std::string head_;
