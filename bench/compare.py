@@ -17,9 +17,9 @@ float32 and the same cores, and is timed only if its scores are Linnet's: float3
 which every engine rounds in its own way, within 0.1. A share is of the multiply-adds that the same core did in registers
 right before and after, in the precision's own arithmetic; ONNX Runtime's, which cannot take them, is of the other
 engines' in the same round. A round in which other programs took more than 5 % of the time is repeated, and if that does not
-help, counted and marked with *. The time of two threads depends on how far apart the cores lie: nanoseconds for a cache
-line to go and come back. Prints Markdown. Exit status: 0 if Linnet's int8 is nowhere slower than its float32 and all
-scores agree, else 1.
+help, counted and marked with *. The time of two threads depends on how far apart the cores lie (nanoseconds for a cache
+line to go and come back), which changes: rounds of half or twice the usual distance are left out. Prints Markdown. Exit status: 0 if Linnet's int8
+is nowhere slower than its float32 and all scores agree, else 1.
 """
 import argparse
 import array
@@ -138,8 +138,10 @@ def rounds_of(bench, subjects, threads):
             results[key].append(result)
             if "ceiling_gmacs" in result:
                 ceilings.setdefault(key[1], []).append((result["ceiling_gmacs"], result["macs"]))
+        trips = [of_engine[-1]["round_trip_ns"] for of_engine in results.values() if "round_trip_ns" in of_engine[-1]]
         for (_, precision), of_engine in results.items():
             last = of_engine[-1]
+            last["apart"] = statistics.median(trips) if trips and threads > 1 else 1
             if "share_of_ceiling" not in last and ceilings.get(precision):
                 gmacs = statistics.median(c for c, _ in ceilings[precision])
                 last["share_of_ceiling"] = ceilings[precision][0][1] * 1e-6 / last["median_ms"] / gmacs
@@ -147,8 +149,10 @@ def rounds_of(bench, subjects, threads):
 
 
 def clean(results):
-    undisturbed = [r for r in results if not r["disturbed"]]
-    return undisturbed or results
+    """The undisturbed ones of one state: the cores as far apart as they mostly were."""
+    kept = [r for r in results if not r["disturbed"]] or results
+    usual = statistics.median(r["apart"] for r in kept)
+    return [r for r in kept if usual / 2 <= r["apart"] <= 2 * usual] or kept
 
 
 def middle(results, field):

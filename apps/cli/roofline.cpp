@@ -109,7 +109,6 @@ std::string draw_roofline(const cpu::Ceiling& c, const cpu::BenchResult& result,
   const auto y = [&](double value) { return up(std::log10(value)); };
 
   Svg svg(kWidth, kHeight, "roofline of " + model, Svg::Size::kWide);
-  svg.rect(0, 0, kWidth, kHeight, Colour::kBox);
   svg.text(frame.x, 24,
            fmt::format("{} in {}, {} thread{}: {:.3f} ms, {:.1f} GMAC/s, {:.1f} % of the ceiling", model,
                        precision, c.threads, c.threads == 1 ? "" : "s", result.median_ms,

@@ -11,12 +11,6 @@ namespace linnet::report {
 /// Text as it may stand in HTML and SVG, between tags and in attributes.
 std::string escape(std::string_view text);
 
-/// The letters of pictures, as CSS; every page has it.
-std::string_view picture_style();
-/// The page's colours, var(--text) and others, as their values in light surroundings: not every program that
-/// shows an SVG file knows variables.
-std::string with_light_colours(std::string text);
-
 /// Content is appended in order; every function but raw() escapes its text.
 class Page {
  public:

@@ -1,4 +1,4 @@
-// Pictures as SVG text that stands inside a page (html.h), whose colours they use, or in a file of its own.
+// Pictures as SVG text that stands inside a page (html.h), whose colours they use.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 namespace linnet::report {
 
 /// The page's colours.
-enum class Colour { kOne, kTwo, kBand, kLine, kText, kQuiet, kBox };
+enum class Colour { kOne, kTwo, kBand, kBandTwo, kLine, kText, kQuiet };
 
 /// Coordinates are pixels from the top left corner; the picture scales with its place on the page.
 class Svg {
@@ -24,10 +24,12 @@ class Svg {
   void text(double x, double y, std::string_view text, Anchor anchor = Anchor::kStart);
 
   std::string str() const { return head_ + body_ + "</svg>\n"; }
-  /// As a file of its own, in the page's letters and its colours for light surroundings.
+  /// The same as a file of its own: on white, in the light colours, which it holds itself.
   std::string file() const;
 
  private:
+  double width_;
+  double height_;
   std::string head_;
   std::string body_;
 };
