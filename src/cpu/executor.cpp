@@ -84,6 +84,7 @@ struct CpuExecutor::State {
     for (const LayerNode& node : nodes)
       made.push_back(int8() ? make_layer_s8(graph, node, kernels_s8(isa))
                             : make_layer_f32(graph, node, kernels(isa)));
+    if (!int8()) fetch_ahead_f32(made);
     return made;
   }
 

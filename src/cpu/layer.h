@@ -78,6 +78,8 @@ struct LayerNode {
 
 /// The layer of a node of a canonical graph, whose constants must outlive it. nullptr for the Input.
 std::unique_ptr<Layer> make_layer_f32(const Graph& graph, LayerNode node, const Kernels& kernels);
+/// Has dense layers bring the weights of later ones into the cache, where these would wait for memory.
+void fetch_ahead_f32(std::span<const std::unique_ptr<Layer>> layers);
 std::unique_ptr<Layer> make_layer_s8(const Graph& graph, LayerNode node, const KernelsS8& kernels);
 
 }  // namespace linnet::cpu

@@ -21,6 +21,14 @@ const float* values_or_null(const Constant& constant) {
   return constant.absent() ? nullptr : constant.values().data();
 }
 
+/// A float is fetched every so many multiply-adds at most, for less memory bandwidth than a machine has to
+/// spare; fewer than so many floats are not.
+constexpr std::int64_t kFetchMacs = 28;
+constexpr std::size_t kWorthFetching = 16 * 1024;
+
+/// Windows that reach over the edge of the image are copied so many at a time: a tile.
+constexpr int kCopiedWindows = 14;
+
 /// Convolution and Linear: weights in panels, see kernels/convolution.
 class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
  public:
@@ -38,8 +46,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     packed_.resize(packed_size(width, out.c, depth));
     pack_convolution_f32(width, out.c, depth, weight.values().data(), values_or_null(bias), packed_.data());
     weight_bytes_ = static_cast<std::int64_t>(packed_.size() * sizeof(float));
-    if (pads())
-      scratch_ = std::int64_t{window.kernel_h} * padded_row() * static_cast<std::int64_t>(sizeof(float));
+    if (pads()) scratch_ = std::int64_t{kCopiedWindows} * depth * static_cast<std::int64_t>(sizeof(float));
   }
 
   void run(const LayerIo& bytes, ThreadPool& pool) const override {
@@ -47,8 +54,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     if (is_pointwise())
       for_each_rectangle(pool, out_.pixels(), panels_, [&](int, Range pixels, Range panels) {
         const std::ptrdiff_t offset = pixels.begin * out_.c;
-        run_pixels(io.a + pixels.begin * in_.c, io.residual ? io.residual + offset : nullptr, io.y + offset,
-                   pixels.end - pixels.begin, panels);
+        run_pixels(io.a + pixels.begin * in_.c, in_.c, row_size(in_),
+                   io.residual ? io.residual + offset : nullptr, io.y + offset, pixels, panels);
       });
     else
       for_each_rectangle(pool, out_.h, panels_, [&](int thread, Range rows, Range panels) {
@@ -67,7 +74,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     while (rows.begin < rows.end) {
       const std::int64_t slot = rows.begin % ring;
       const std::int64_t count = std::min(rows.end - rows.begin, ring - slot);
-      run_pixels(part.a + slot * row_size(in_), part.residual, part.y, count * out_.w, {0, panels_});
+      run_pixels(part.a + slot * row_size(in_), in_.c, row_size(in_), part.residual, part.y,
+                 {rows.begin * out_.w, (rows.begin + count) * out_.w}, {0, panels_});
       if (part.residual) part.residual += count * row_size(out_);
       part.y += count * row_size(out_);
       rows.begin += count;
@@ -76,6 +84,11 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
 
   int input_rows() const override { return in_.h; }
 
+  std::span<const float> weights() const { return packed_; }
+  std::int64_t macs() const { return out_.size() * window_.kernel_h * window_.kernel_w * in_.c; }
+  /// Values that run() brings into the cache meanwhile; they must outlive the layer.
+  void fetch(std::span<const float> values) { fetch_ = values; }
+
  private:
   bool pads() const { return window_.padding != Padding{}; }
   /// All pixels follow one another, over the ends of rows too.
@@ -83,54 +96,75 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     return window_.kernel_h == 1 && window_.kernel_w == 1 && window_.stride_h == 1 && window_.stride_w == 1 &&
            !pads();
   }
-  std::ptrdiff_t padded_row() const {
-    return (std::ptrdiff_t{window_.padding.left} + in_.w + window_.padding.right) * in_.c;
-  }
 
-  /// `pixels` output pixels whose windows follow one another from x on.
-  void run_pixels(const float* x, const float* residual, float* y, std::int64_t pixels, Range panels) const {
+  /// Output pixels whose windows follow one another from x on.
+  void run_pixels(const float* x, std::ptrdiff_t x_pixel, std::ptrdiff_t x_run, const float* residual,
+                  float* y, Range pixels, Range panels) const {
+    const std::int64_t count = pixels.end - pixels.begin;
+    // Every part of the layer fetches its part of what the layer fetches.
+    const auto fetch_before = [&](std::int64_t work) {
+      return static_cast<std::ptrdiff_t>(fetch_.size_bytes()) * work / (out_.pixels() * panels_);
+    };
+    const std::int64_t begin = pixels.begin * panels_ + panels.begin * count;
+    const std::ptrdiff_t fetch = fetch_before(begin);
     run_({.x = x,
-          .x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c,
-          .x_run = pads() ? padded_row() : row_size(in_),
+          .x_pixel = x_pixel,
+          .x_run = x_run,
           .runs = window_.kernel_h,
           .run = window_.kernel_w * in_.c,
           .packed = packed_.data(),
           .residual = residual,
           .y = y,
-          .pixels = static_cast<int>(pixels),
+          .pixels = static_cast<int>(count),
           .k = out_.c,
           .panel_begin = static_cast<int>(panels.begin),
           .panel_end = static_cast<int>(panels.end),
+          .fetch = reinterpret_cast<const char*>(fetch_.data()) + fetch,
+          .fetch_bytes = fetch_before(begin + count * (panels.end - panels.begin)) - fetch,
           .finish = residual ? residual_finish_ : finish_});
   }
 
-  /// Output rows of a window that is more than a pixel; io.a is the whole image.
+  /// Output rows of a window that is more than a pixel; io.a is the whole image. Windows inside the image are
+  /// read where they lie, the others from copies with the zeros around.
   void run_window_rows(const Io& io, Range rows, Range panels) const {
+    const auto* const copies = reinterpret_cast<const float*>(io.scratch);
+    const std::ptrdiff_t pixel = std::ptrdiff_t{window_.stride_w} * in_.c;
+    const std::ptrdiff_t run = std::ptrdiff_t{window_.kernel_w} * in_.c;
+    const int slack = in_.w + window_.padding.left - window_.kernel_w;
+    const int left = std::min((window_.padding.left + window_.stride_w - 1) / window_.stride_w, out_.w);
+    const int right = std::clamp(slack < 0 ? 0 : slack / window_.stride_w + 1, left, out_.w);
     for (std::int64_t ho = rows.begin; ho < rows.end; ++ho) {
-      const std::ptrdiff_t offset = (ho - rows.begin) * row_size(out_);
-      run_pixels(window_rows(io, static_cast<int>(ho)), io.residual ? io.residual + offset : nullptr,
-                 io.y + offset, out_.w, panels);
+      const int top = static_cast<int>(ho) * window_.stride_h - window_.padding.top;
+      const bool inside = top >= 0 && top + window_.kernel_h <= in_.h;
+      for (int wo = 0, end = 0; wo < out_.w; wo = end) {
+        const bool copied = !inside || wo < left || wo >= right;
+        end = copied ? std::min(wo + kCopiedWindows, inside && wo < left ? left : out_.w) : right;
+        if (copied) copy_windows(io, top, wo, end);
+        const float* x =
+            copied ? copies : io.a + top * row_size(in_) + (wo * pixel - window_.padding.left * in_.c);
+        const std::ptrdiff_t offset = (ho - rows.begin) * row_size(out_) + std::ptrdiff_t{wo} * out_.c;
+        run_pixels(x, copied ? window_.kernel_h * run : pixel, copied ? run : row_size(in_),
+                   io.residual ? io.residual + offset : nullptr, io.y + offset,
+                   {ho * out_.w + wo, ho * out_.w + end}, panels);
+      }
     }
   }
 
-  /// The input rows of output row ho: those of the image, or where it is padded a copy with the zeros around
-  /// it.
-  const float* window_rows(const Io& io, int ho) const {
-    const int top = ho * window_.stride_h - window_.padding.top;
-    const std::ptrdiff_t row = row_size(in_);
-    if (!pads()) return io.a + top * row;
-    auto* const copy = reinterpret_cast<float*>(io.scratch);
-    float* y = copy;
-    for (int h = top; h < top + window_.kernel_h; ++h) {
-      if (h < 0 || h >= in_.h) {
-        y = std::fill_n(y, padded_row(), 0.0f);
-        continue;
+  /// The windows of output pixels [begin, end), their first row at `top`.
+  void copy_windows(const Io& io, int top, int begin, int end) const {
+    auto* y = reinterpret_cast<float*>(io.scratch);
+    for (int wo = begin; wo < end; ++wo) {
+      const int from = wo * window_.stride_w - window_.padding.left;
+      const int first = std::clamp(-from, 0, window_.kernel_w);
+      const int last = std::clamp(in_.w - from, first, window_.kernel_w);
+      for (int h = top; h < top + window_.kernel_h; ++h) {
+        std::fill_n(y, std::ptrdiff_t{window_.kernel_w} * in_.c, 0.0f);
+        if (h >= 0 && h < in_.h)
+          std::copy_n(io.a + h * row_size(in_) + std::ptrdiff_t{from + first} * in_.c,
+                      std::ptrdiff_t{last - first} * in_.c, y + std::ptrdiff_t{first} * in_.c);
+        y += std::ptrdiff_t{window_.kernel_w} * in_.c;
       }
-      y = std::fill_n(y, std::ptrdiff_t{window_.padding.left} * in_.c, 0.0f);
-      y = std::copy_n(io.a + h * row, row, y);
-      y = std::fill_n(y, std::ptrdiff_t{window_.padding.right} * in_.c, 0.0f);
     }
-    return copy;
   }
 
   Window window_;
@@ -140,6 +174,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
   Finish residual_finish_;
   int panels_;
   AlignedVector<float> packed_;
+  std::span<const float> fetch_;
 };
 
 class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
@@ -343,6 +378,27 @@ std::unique_ptr<Layer> make_layer_f32(const Graph& graph, LayerNode which, const
                         [](const Input&) -> std::unique_ptr<Layer> { return nullptr; },
                     },
                     node.op);
+}
+
+void fetch_ahead_f32(std::span<const std::unique_ptr<Layer>> layers) {
+  std::vector<ConvolutionLayer*> dense;
+  for (const auto& layer : layers)
+    if (auto* convolution = dynamic_cast<ConvolutionLayer*>(layer.get())) dense.push_back(convolution);
+  // From the last layer to the first, so that what cannot be fetched just before it is needed is fetched
+  // earlier.
+  std::vector<std::size_t> left(dense.size());  // values of a layer that no later one fetches
+  for (std::size_t i = dense.size(); i-- > 0;) {
+    left[i] = dense[i]->weights().size();
+    auto capacity =
+        static_cast<std::size_t>(dense[i]->macs() / (getenv("FM") ? atoi(getenv("FM")) : kFetchMacs));
+    for (std::size_t j = i + 1; j < dense.size(); ++j) {
+      if (left[j] < kWorthFetching || capacity < kWorthFetching) continue;
+      const std::size_t count = std::min(capacity, left[j]);
+      left[j] -= count;
+      dense[i]->fetch(dense[j]->weights().subspan(left[j], count));
+      break;
+    }
+  }
 }
 
 }  // namespace linnet::cpu

@@ -15,6 +15,8 @@ constexpr int max_tile_rows(int vectors) {
   return vectors == 1 ? 12 : vectors == 2 ? 6 : 4;
 }
 
+/// Bytes that one prefetch brings in.
+constexpr int kFetchLine = 64;
 /// How far ahead of the multiply-adds weights are fetched, in rows of a panel.
 constexpr int kPrefetchRows = 16;
 /// Steps of the depth that the halves of a tile take on their own.
@@ -29,6 +31,7 @@ struct ConvolutionPanel {
   const float* packed;
   std::ptrdiff_t y_pixel;
   int last_lanes;  ///< channels in the last vector
+  int fetch_step;  ///< bytes to fetch a step of the depth, at most a cache line
   Finish finish;
 };
 
@@ -36,7 +39,8 @@ struct ConvolutionPanel {
 /// Of the last vector a kNarrow tile computes the low half alone.
 template <class V, int kBegin, int kEnd, bool kNarrow, int kRows, int kVectors>
 inline __attribute__((always_inline)) void multiply_rows(V (&acc)[kRows][kVectors], const float* first_x,
-                                                         std::ptrdiff_t x_pixel, const float* w, int steps) {
+                                                         std::ptrdiff_t x_pixel, const float* w, int steps,
+                                                         const char* fetch, int fetch_step) {
   constexpr int kLast = kVectors - 1;
   // In turn with one whole vector, halves would all fall to the same one of two units: they come apart.
   constexpr bool kApart = kNarrow && kVectors == 2;
@@ -66,6 +70,8 @@ inline __attribute__((always_inline)) void multiply_rows(V (&acc)[kRows][kVector
       for (int i = kBegin; i < kEnd; ++i)
         acc[i][kLast] = fma_low(V::set_low(value(i)), b[kLast], acc[i][kLast]);
     }
+    __builtin_prefetch(fetch, 0, 2);
+    fetch += fetch_step;
     w += kVectors * V::kWidth;
 #pragma GCC unroll 8
     for (int i = 0; i < kPointers; ++i) ++x[i];
@@ -105,7 +111,8 @@ inline __attribute__((always_inline)) void store_rows(const ConvolutionPanel& t,
 /// One tile: kRows pixels by kVectors vectors of output channels, all of the depth. Its pointers are
 /// arguments: from a struct just written they would be read behind the last tile's stores.
 template <class V, int kRows, int kVectors, bool kNarrow>
-void convolution_tile(const ConvolutionPanel& t, const float* x, const float* residual, float* y) {
+void convolution_tile(const ConvolutionPanel& t, const float* x, const float* residual, float* y,
+                      const char* fetch) {
   V acc[kRows][kVectors];
   const float* w = t.packed;
 #pragma GCC unroll 8
@@ -123,38 +130,45 @@ void convolution_tile(const ConvolutionPanel& t, const float* x, const float* re
   int steps = t.run;
   for (int r = 0; r < t.runs; ++r) {
     if (r + 1 == t.runs) steps -= late;
-    multiply_rows<V, 0, kRows, kNarrow>(acc, x, t.x_pixel, w, steps);
+    multiply_rows<V, 0, kRows, kNarrow>(acc, x, t.x_pixel, w, steps, fetch, t.fetch_step);
+    fetch += static_cast<std::ptrdiff_t>(steps) * t.fetch_step;
     w += static_cast<std::ptrdiff_t>(steps) * kVectors * V::kWidth;
     if (r + 1 < t.runs) x += t.x_run;
   }
   if constexpr (kHalf > 0) {
     x += steps;
-    multiply_rows<V, 0, kHalf, kNarrow>(acc, x, t.x_pixel, w, late);
+    multiply_rows<V, 0, kHalf, kNarrow>(acc, x, t.x_pixel, w, late, fetch, t.fetch_step);
     store_rows<V, 0, kHalf, kNarrow>(t, acc, residual, y);
-    multiply_rows<V, kHalf, kRows, kNarrow>(acc, x, t.x_pixel, w, late);
+    multiply_rows<V, kHalf, kRows, kNarrow>(acc, x, t.x_pixel, w, late, fetch, t.fetch_step);
   }
   store_rows<V, kHalf, kRows, kNarrow>(t, acc, residual, y);
 }
 
 /// Runs the tile function of exactly `rows` rows.
 template <class V, int kVectors, bool kNarrow, int kRows = max_tile_rows<V>(kVectors)>
-void run_tile(int rows, const ConvolutionPanel& t, const float* x, const float* residual, float* y) {
+void run_tile(int rows, const ConvolutionPanel& t, const float* x, const float* residual, float* y,
+              const char* fetch) {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return run_tile<V, kVectors, kNarrow, kRows - 1>(rows, t, x, residual, y);
+    if (rows < kRows) return run_tile<V, kVectors, kNarrow, kRows - 1>(rows, t, x, residual, y, fetch);
   }
-  convolution_tile<V, kRows, kVectors, kNarrow>(t, x, residual, y);
+  convolution_tile<V, kRows, kVectors, kNarrow>(t, x, residual, y, fetch);
 }
 
 /// One panel for pixels [begin, end): tiles as even as they can be, so that none is left nearly empty.
 template <class V, int kVectors, bool kNarrow>
-void convolution_panel(const ConvolutionPanel& t, const float* x, const float* residual, float* y, int begin,
-                       int end) {
+void convolution_panel(ConvolutionPanel& t, const float* x, const float* residual, float* y, int begin,
+                       int end, const char* fetch, std::ptrdiff_t fetch_bytes) {
   constexpr int kMaxRows = max_tile_rows<V>(kVectors);
-  for (int tiles = (end - begin + kMaxRows - 1) / kMaxRows; tiles > 0; --tiles) {
+  int tiles = (end - begin + kMaxRows - 1) / kMaxRows;
+  const std::ptrdiff_t depth = static_cast<std::ptrdiff_t>(t.runs) * t.run;
+  const std::ptrdiff_t fetch_step = (fetch_bytes + tiles * depth - 1) / (tiles * depth);
+  t.fetch_step = fetch_step < kFetchLine ? static_cast<int>(fetch_step) : kFetchLine;
+  for (; tiles > 0; --tiles) {
     const int rows = (end - begin + tiles - 1) / tiles;
     const std::ptrdiff_t offset = begin * t.y_pixel;
     run_tile<V, kVectors, kNarrow>(rows, t, x + begin * t.x_pixel, residual ? residual + offset : nullptr,
-                                   y + offset);
+                                   y + offset, fetch);
+    fetch += depth * t.fetch_step;
     begin += rows;
   }
 }
@@ -169,6 +183,12 @@ void convolution_f32(const ConvolutionF32& a) {
   const std::ptrdiff_t pixel_bytes = static_cast<std::ptrdiff_t>(a.x_pixel > a.run ? a.x_pixel : a.run) * 4;
   const std::ptrdiff_t fitting = kBlockBytes / (pixel_bytes > 0 ? pixel_bytes : 1);
   const int block = fitting < 42 ? 42 : fitting > a.pixels ? a.pixels : static_cast<int>(fitting);
+
+  // What is fetched for a later layer, in as many pieces as there are panels to compute.
+  const std::ptrdiff_t pieces =
+      static_cast<std::ptrdiff_t>((a.pixels + block - 1) / block) * (a.panel_end - a.panel_begin);
+  const std::ptrdiff_t fetch_bytes = (a.fetch_bytes + pieces - 1) / pieces;
+  const char* fetch = a.fetch_bytes > 0 ? a.fetch : reinterpret_cast<const char*>(a.packed);
 
   for (int begin = 0; begin < a.pixels; begin += block) {
     const int end = a.pixels - begin < block ? a.pixels : begin + block;
@@ -189,15 +209,16 @@ void convolution_f32(const ConvolutionF32& a) {
       t.finish = a.finish;
       const bool narrow = V::kHalves && t.last_lanes <= V::kWidth / 2;
       if (wide == 1)
-        convolution_panel<V, 1, false>(t, a.x, residual, y, begin, end);
+        convolution_panel<V, 1, false>(t, a.x, residual, y, begin, end, fetch, fetch_bytes);
       else if (wide == 2 && narrow)
-        convolution_panel<V, 2, V::kHalves>(t, a.x, residual, y, begin, end);
+        convolution_panel<V, 2, V::kHalves>(t, a.x, residual, y, begin, end, fetch, fetch_bytes);
       else if (wide == 2)
-        convolution_panel<V, 2, false>(t, a.x, residual, y, begin, end);
+        convolution_panel<V, 2, false>(t, a.x, residual, y, begin, end, fetch, fetch_bytes);
       else if (narrow)
-        convolution_panel<V, 3, V::kHalves>(t, a.x, residual, y, begin, end);
+        convolution_panel<V, 3, V::kHalves>(t, a.x, residual, y, begin, end, fetch, fetch_bytes);
       else
-        convolution_panel<V, 3, false>(t, a.x, residual, y, begin, end);
+        convolution_panel<V, 3, false>(t, a.x, residual, y, begin, end, fetch, fetch_bytes);
+      fetch += fetch_bytes;
     }
   }
 }
