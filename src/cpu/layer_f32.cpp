@@ -21,10 +21,9 @@ const float* values_or_null(const Constant& constant) {
   return constant.absent() ? nullptr : constant.values().data();
 }
 
-/// A float is fetched every so many multiply-adds at most, for less memory bandwidth than a machine has to
-/// spare; fewer than so many floats are not.
+/// A layer fetches a float of later layers' weights every so many multiply-adds at most: half of what a
+/// memory gives.
 constexpr std::int64_t kFetchMacs = 28;
-constexpr std::size_t kWorthFetching = 16 * 1024;
 
 /// Windows that reach over the edge of the image are copied so many at a time: a tile.
 constexpr int kCopiedWindows = 14;
@@ -45,7 +44,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     const int depth = window.kernel_h * window.kernel_w * in.c;
     packed_.resize(packed_size(width, out.c, depth));
     pack_convolution_f32(width, out.c, depth, weight.values().data(), values_or_null(bias), packed_.data());
-    weight_bytes_ = static_cast<std::int64_t>(packed_.size() * sizeof(float));
+    weights_ = packed_;
+    weight_bytes_ = static_cast<std::int64_t>(weights_.size_bytes());
     if (pads()) scratch_ = std::int64_t{kCopiedWindows} * depth * static_cast<std::int64_t>(sizeof(float));
   }
 
@@ -55,7 +55,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
       for_each_rectangle(pool, out_.pixels(), panels_, [&](int, Range pixels, Range panels) {
         const std::ptrdiff_t offset = pixels.begin * out_.c;
         run_pixels(io.a + pixels.begin * in_.c, in_.c, row_size(in_),
-                   io.residual ? io.residual + offset : nullptr, io.y + offset, pixels, panels);
+                   io.residual ? io.residual + offset : nullptr, io.y + offset, pixels.end - pixels.begin,
+                   panels, share(pixels, panels));
       });
     else
       for_each_rectangle(pool, out_.h, panels_, [&](int thread, Range rows, Range panels) {
@@ -74,18 +75,32 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     while (rows.begin < rows.end) {
       const std::int64_t slot = rows.begin % ring;
       const std::int64_t count = std::min(rows.end - rows.begin, ring - slot);
-      run_pixels(part.a + slot * row_size(in_), in_.c, row_size(in_), part.residual, part.y,
-                 {rows.begin * out_.w, (rows.begin + count) * out_.w}, {0, panels_});
+      run_pixels(part.a + slot * row_size(in_), in_.c, row_size(in_), part.residual, part.y, count * out_.w,
+                 {0, panels_}, share({rows.begin * out_.w, (rows.begin + count) * out_.w}, {0, panels_}));
       if (part.residual) part.residual += count * row_size(out_);
       part.y += count * row_size(out_);
       rows.begin += count;
     }
   }
 
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    const std::ptrdiff_t run = std::ptrdiff_t{window_.kernel_w} * in_.c;
+    run_pixels(io.a, window_.kernel_h * run, run, io.residual, io.y, n, {0, panels_}, {});
+  }
+
   int input_rows() const override { return in_.h; }
 
-  std::span<const float> weights() const { return packed_; }
-  std::int64_t macs() const { return out_.size() * window_.kernel_h * window_.kernel_w * in_.c; }
+  std::span<const float> weights() const { return weights_; }
+  /// Moves the weights behind those that `all` has; it must have the room, and outlive the layer.
+  void move_weights(AlignedVector<float>& all) {
+    const std::size_t begin = all.size();
+    all.insert(all.end(), packed_.begin(), packed_.end());
+    weights_ = std::span(all).subspan(begin);
+    packed_ = {};
+  }
+  /// Multiply-adds that leave time to fetch weights: windows fetch their own input.
+  std::int64_t macs_to_fetch_in() const { return is_pointwise() ? out_.size() * in_.c : 0; }
   /// Values that run() brings into the cache meanwhile; they must outlive the layer.
   void fetch(std::span<const float> values) { fetch_ = values; }
 
@@ -97,30 +112,36 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
            !pads();
   }
 
-  /// Output pixels whose windows follow one another from x on.
-  void run_pixels(const float* x, std::ptrdiff_t x_pixel, std::ptrdiff_t x_run, const float* residual,
-                  float* y, Range pixels, Range panels) const {
+  /// What a part of the layer fetches of all that the layer fetches.
+  std::span<const float> share(Range pixels, Range panels) const {
     const std::int64_t count = pixels.end - pixels.begin;
-    // Every part of the layer fetches its part of what the layer fetches.
-    const auto fetch_before = [&](std::int64_t work) {
-      return static_cast<std::ptrdiff_t>(fetch_.size_bytes()) * work / (out_.pixels() * panels_);
+    const auto before = [&](std::int64_t work) {
+      return fetch_.size() * static_cast<std::size_t>(work) /
+             static_cast<std::size_t>(out_.pixels() * panels_);
     };
     const std::int64_t begin = pixels.begin * panels_ + panels.begin * count;
-    const std::ptrdiff_t fetch = fetch_before(begin);
+    const std::int64_t end = begin + (panels.end - panels.begin) * count;
+    return fetch_.subspan(before(begin), before(end) - before(begin));
+  }
+
+  /// `pixels` output pixels whose windows follow one another from x on. `fetch` is brought into the cache
+  /// meanwhile.
+  void run_pixels(const float* x, std::ptrdiff_t x_pixel, std::ptrdiff_t x_run, const float* residual,
+                  float* y, std::int64_t pixels, Range panels, std::span<const float> fetch) const {
     run_({.x = x,
           .x_pixel = x_pixel,
           .x_run = x_run,
           .runs = window_.kernel_h,
           .run = window_.kernel_w * in_.c,
-          .packed = packed_.data(),
+          .packed = weights_.data(),
           .residual = residual,
           .y = y,
-          .pixels = static_cast<int>(count),
+          .pixels = static_cast<int>(pixels),
           .k = out_.c,
           .panel_begin = static_cast<int>(panels.begin),
           .panel_end = static_cast<int>(panels.end),
-          .fetch = reinterpret_cast<const char*>(fetch_.data()) + fetch,
-          .fetch_bytes = fetch_before(begin + count * (panels.end - panels.begin)) - fetch,
+          .fetch = reinterpret_cast<const char*>(fetch.data()),
+          .fetch_bytes = static_cast<std::ptrdiff_t>(fetch.size_bytes()),
           .finish = residual ? residual_finish_ : finish_});
   }
 
@@ -136,6 +157,11 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     for (std::int64_t ho = rows.begin; ho < rows.end; ++ho) {
       const int top = static_cast<int>(ho) * window_.stride_h - window_.padding.top;
       const bool inside = top >= 0 && top + window_.kernel_h <= in_.h;
+      // The rows that the next output row needs as well.
+      const int below = std::clamp(top + window_.kernel_h, 0, in_.h);
+      const std::span next(
+          io.a + below * row_size(in_),
+          static_cast<std::size_t>(std::min(window_.stride_h, in_.h - below) * row_size(in_)));
       for (int wo = 0, end = 0; wo < out_.w; wo = end) {
         const bool copied = !inside || wo < left || wo >= right;
         end = copied ? std::min(wo + kCopiedWindows, inside && wo < left ? left : out_.w) : right;
@@ -144,8 +170,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
             copied ? copies : io.a + top * row_size(in_) + (wo * pixel - window_.padding.left * in_.c);
         const std::ptrdiff_t offset = (ho - rows.begin) * row_size(out_) + std::ptrdiff_t{wo} * out_.c;
         run_pixels(x, copied ? window_.kernel_h * run : pixel, copied ? run : row_size(in_),
-                   io.residual ? io.residual + offset : nullptr, io.y + offset,
-                   {ho * out_.w + wo, ho * out_.w + end}, panels);
+                   io.residual ? io.residual + offset : nullptr, io.y + offset, end - wo, panels,
+                   copied ? std::span<const float>() : next);
       }
     }
   }
@@ -173,7 +199,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
   Finish finish_;
   Finish residual_finish_;
   int panels_;
-  AlignedVector<float> packed_;
+  AlignedVector<float> packed_;  ///< until move_weights()
+  std::span<const float> weights_;
   std::span<const float> fetch_;
 };
 
@@ -193,30 +220,39 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
   }
 
   void run_rows(const LayerIo& io, int ring, Range rows) const override {
-    const Io v(io);
-    run_({.x = v.a,
-          .ring = ring,
-          .h = in_.h,
-          .w = in_.w,
-          .c = in_.c,
-          .weight = op_.weight.values().data(),
-          .bias = values_or_null(op_.bias),
-          .kernel_h = op_.window.kernel_h,
-          .kernel_w = op_.window.kernel_w,
-          .stride_h = op_.window.stride_h,
-          .stride_w = op_.window.stride_w,
-          .pad_top = op_.window.padding.top,
-          .pad_left = op_.window.padding.left,
-          .y = v.y,
-          .wo = out_.w,
-          .row_begin = static_cast<int>(rows.begin),
-          .row_end = static_cast<int>(rows.end),
-          .finish = finish_of(op_.activation)});
+    run_(arguments(Io(io), ring * in_.w, rows));
+  }
+
+  void run_columns(const LayerIo& io, int ring, int row, Range columns) const override {
+    DepthwiseF32 a = arguments(Io(io), ring, {row, row + 1});
+    a.pad_left -= static_cast<int>(columns.begin) * a.stride_w;
+    a.wo = static_cast<int>(columns.end - columns.begin);
+    run_(a);
   }
 
   int input_rows() const override { return in_.h; }
 
  private:
+  DepthwiseF32 arguments(const Io& io, int ring, Range rows) const {
+    return {.x = io.a,
+            .ring = ring,
+            .h = in_.h,
+            .w = in_.w,
+            .c = in_.c,
+            .weight = op_.weight.values().data(),
+            .bias = values_or_null(op_.bias),
+            .kernel_h = op_.window.kernel_h,
+            .kernel_w = op_.window.kernel_w,
+            .stride_h = op_.window.stride_h,
+            .stride_w = op_.window.stride_w,
+            .pad_top = op_.window.padding.top,
+            .pad_left = op_.window.padding.left,
+            .y = io.y,
+            .wo = out_.w,
+            .row_begin = static_cast<int>(rows.begin),
+            .row_end = static_cast<int>(rows.end),
+            .finish = finish_of(op_.activation)};
+  }
   static const Kernel<DepthwiseF32>& choose(const Window& window, const Kernels& kernels) {
     const int kernel = window.kernel_h == window.kernel_w ? window.kernel_w : 0;
     const int stride = window.stride_h == window.stride_w ? window.stride_w : 0;
@@ -242,6 +278,10 @@ class AddLayer final : public KernelLayer<AddF32> {
       run_({io.a + begin, io.b + begin, io.y + begin, end - begin, finish_});
     });
   }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    run_({io.a, io.b, io.y, n * shape_.c, finish_});
+  }
 
  private:
   Shape shape_;
@@ -257,6 +297,10 @@ class ActivateLayer final : public KernelLayer<ActivateF32> {
     for_each_part<float>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.y + begin, end - begin, finish_});
     });
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    run_({io.a, io.y, n * shape_.c, finish_});
   }
 
  private:
@@ -275,6 +319,10 @@ class MultiplyLayer final : public KernelLayer<MultiplyF32> {
     };
     if (shape_.size() < kWorthSharing) return part(0, shape_.pixels());
     pool.parallel_for(shape_.pixels(), part);
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    run_({io.a, io.b, io.y, n, shape_.c});
   }
 
  private:
@@ -322,6 +370,10 @@ class SoftmaxLayer final : public KernelLayer<SoftmaxF32> {
  public:
   SoftmaxLayer(Shape shape, const Kernels& kernels) : KernelLayer(kernels.softmax), classes_(shape.c) {}
   void run(const LayerIo& bytes, ThreadPool&) const override {
+    const Io io(bytes);
+    run_({io.a, io.y, classes_});
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t) const override {
     const Io io(bytes);
     run_({io.a, io.y, classes_});
   }
@@ -380,25 +432,28 @@ std::unique_ptr<Layer> make_layer_f32(const Graph& graph, LayerNode which, const
                     node.op);
 }
 
-void fetch_ahead_f32(std::span<const std::unique_ptr<Layer>> layers) {
+AlignedVector<float> gather_weights_f32(std::span<const std::unique_ptr<Layer>> layers) {
   std::vector<ConvolutionLayer*> dense;
-  for (const auto& layer : layers)
-    if (auto* convolution = dynamic_cast<ConvolutionLayer*>(layer.get())) dense.push_back(convolution);
-  // From the last layer to the first, so that what cannot be fetched just before it is needed is fetched
-  // earlier.
-  std::vector<std::size_t> left(dense.size());  // values of a layer that no later one fetches
-  for (std::size_t i = dense.size(); i-- > 0;) {
-    left[i] = dense[i]->weights().size();
-    auto capacity =
-        static_cast<std::size_t>(dense[i]->macs() / (getenv("FM") ? atoi(getenv("FM")) : kFetchMacs));
-    for (std::size_t j = i + 1; j < dense.size(); ++j) {
-      if (left[j] < kWorthFetching || capacity < kWorthFetching) continue;
-      const std::size_t count = std::min(capacity, left[j]);
-      left[j] -= count;
-      dense[i]->fetch(dense[j]->weights().subspan(left[j], count));
-      break;
-    }
+  std::size_t size = 0;
+  for (const auto& layer : layers) {
+    auto* const convolution = dynamic_cast<ConvolutionLayer*>(layer.get());
+    if (!convolution) continue;
+    dense.push_back(convolution);
+    size += convolution->weights().size();
   }
+  AlignedVector<float> all;
+  all.reserve(whole_huge_pages(size * sizeof(float)) / sizeof(float));
+  for (ConvolutionLayer* layer : dense) layer->move_weights(all);
+  // From the last layer to the first: what cannot be fetched just before it is needed is fetched earlier.
+  std::size_t fetched = size;  // from here on
+  for (std::size_t i = dense.size(), end = size; i-- > 0;) {
+    const auto most = static_cast<std::size_t>(dense[i]->macs_to_fetch_in() / kFetchMacs);
+    const std::size_t begin = std::max(end, fetched - std::min(fetched, most));
+    dense[i]->fetch(std::span(all).subspan(begin, fetched - begin));
+    fetched = begin;
+    end -= dense[i]->weights().size();
+  }
+  return all;
 }
 
 }  // namespace linnet::cpu

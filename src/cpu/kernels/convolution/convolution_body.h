@@ -159,7 +159,11 @@ template <class V, int kVectors, bool kNarrow>
 void convolution_panel(ConvolutionPanel& t, const float* x, const float* residual, float* y, int begin,
                        int end, const char* fetch, std::ptrdiff_t fetch_bytes) {
   constexpr int kMaxRows = max_tile_rows<V>(kVectors);
-  int tiles = (end - begin + kMaxRows - 1) / kMaxRows;
+  constexpr int kFewRows = kMaxRows < 7 ? kMaxRows : 7;
+  // Pixels that are pages apart share one set of the L1 cache, which has eight ways.
+  const int max_rows =
+      t.x_pixel * static_cast<std::ptrdiff_t>(sizeof(float)) % 4096 == 0 ? kFewRows : kMaxRows;
+  int tiles = (end - begin + max_rows - 1) / max_rows;
   const std::ptrdiff_t depth = static_cast<std::ptrdiff_t>(t.runs) * t.run;
   const std::ptrdiff_t fetch_step = (fetch_bytes + tiles * depth - 1) / (tiles * depth);
   t.fetch_step = fetch_step < kFetchLine ? static_cast<int>(fetch_step) : kFetchLine;
