@@ -59,7 +59,7 @@ struct CpuExecutor::State {
   Kernels kernels_f32;
   KernelsS8 kernels_int8;
   std::vector<std::unique_ptr<Layer>> layers;  ///< one a node; none for the Input
-  AlignedVector<float> weights;                ///< of the layers, where they lie together
+  AlignedVector<float> weights;                ///< of the dense layers of a float32 graph
   plan::Plan plan;                             ///< of a run without an observer
   plan::Plan observed;                         ///< of a run node by node
   Places places;                               ///< of `plan`
@@ -82,6 +82,7 @@ struct CpuExecutor::State {
 
   /// Everything that run() needs but memory.
   Result<void> make_plan(const Options& options) {
+    if (!int8()) weights = pack_weights_f32(layers);
     for (const auto& layer : layers) computed_by.push_back(layer.get());
     if (by_pixels) {
       LINNET_TRY(plan, options.one_stage ? plan_one_stage(graph, ram_target(options))
@@ -89,7 +90,6 @@ struct CpuExecutor::State {
       streamed.emplace(graph, plan, std::span(std::as_const(layers)), kernels_int8);
     } else {
       plan = plan_for_cpu(graph, cpu_target(options, false));
-      if (!int8()) weights = gather_weights_f32(layers);
       make_steps();
     }
     for (const plan::Stage& stage : plan.stages)

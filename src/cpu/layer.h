@@ -91,9 +91,9 @@ struct LayerNode {
 std::unique_ptr<Layer> make_layer_f32(const Graph& graph, LayerNode node, const Kernels& kernels);
 std::unique_ptr<Layer> make_layer_s8(const Graph& graph, LayerNode node, const KernelsS8& kernels);
 
-/// Moves the dense layers' weights to one place, in the order of the layers, and has each layer bring those
-/// of later ones into the cache, which would wait for memory otherwise. What it returns must outlive the
-/// layers.
-AlignedVector<float> gather_weights_f32(std::span<const std::unique_ptr<Layer>> layers);
+/// Packs the weights of the dense layers, one behind the other, and has each layer bring those of later ones
+/// into the cache, which would wait for memory otherwise. Before the first run; what it returns must outlive
+/// the layers.
+AlignedVector<float> pack_weights_f32(std::span<const std::unique_ptr<Layer>> layers);
 
 }  // namespace linnet::cpu

@@ -40,13 +40,13 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
         out_(out),
         finish_(finish_of(activation)),
         residual_finish_(finish_of(residual_finish)),
-        panels_(count_panels(width, out.c)) {
-    const int depth = window.kernel_h * window.kernel_w * in.c;
-    packed_.resize(packed_size(width, out.c, depth));
-    pack_convolution_f32(width, out.c, depth, weight.values().data(), values_or_null(bias), packed_.data());
-    weights_ = packed_;
-    weight_bytes_ = static_cast<std::int64_t>(weights_.size_bytes());
-    if (pads()) scratch_ = std::int64_t{kCopiedWindows} * depth * static_cast<std::int64_t>(sizeof(float));
+        width_(width),
+        depth_(window.kernel_h * window.kernel_w * in.c),
+        panels_(count_panels(width, out.c)),
+        weight_(weight),
+        bias_(bias) {
+    weight_bytes_ = static_cast<std::int64_t>(packed_size(width_, out_.c, depth_) * sizeof(float));
+    if (pads()) scratch_ = std::int64_t{kCopiedWindows} * depth_ * static_cast<std::int64_t>(sizeof(float));
   }
 
   void run(const LayerIo& bytes, ThreadPool& pool) const override {
@@ -85,22 +85,21 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
 
   void run_windows(const LayerIo& bytes, std::int64_t n) const override {
     const Io io(bytes);
-    const std::ptrdiff_t run = std::ptrdiff_t{window_.kernel_w} * in_.c;
-    run_pixels(io.a, window_.kernel_h * run, run, io.residual, io.y, n, {0, panels_}, {});
+    run_pixels(io.a, depth_, std::ptrdiff_t{window_.kernel_w} * in_.c, io.residual, io.y, n, {0, panels_},
+               {});
   }
 
   int input_rows() const override { return in_.h; }
 
-  std::span<const float> weights() const { return weights_; }
-  /// Moves the weights behind those that `all` has; it must have the room, and outlive the layer.
-  void move_weights(AlignedVector<float>& all) {
-    const std::size_t begin = all.size();
-    all.insert(all.end(), packed_.begin(), packed_.end());
-    weights_ = std::span(all).subspan(begin);
-    packed_ = {};
+  /// Values of the packed weights: whole cache lines.
+  std::size_t weights() const { return static_cast<std::size_t>(whole_lines(weight_bytes_)) / sizeof(float); }
+  /// Puts the weights at `place`, which must outlive the layer; before the first run.
+  void pack(float* place) {
+    pack_convolution_f32(width_, out_.c, depth_, weight_.values().data(), values_or_null(bias_), place);
+    packed_ = place;
   }
   /// Multiply-adds that leave time to fetch weights: windows fetch their own input.
-  std::int64_t macs_to_fetch_in() const { return is_pointwise() ? out_.size() * in_.c : 0; }
+  std::int64_t macs_to_fetch_in() const { return is_pointwise() ? out_.size() * depth_ : 0; }
   /// Values that run() brings into the cache meanwhile; they must outlive the layer.
   void fetch(std::span<const float> values) { fetch_ = values; }
 
@@ -133,7 +132,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
           .x_run = x_run,
           .runs = window_.kernel_h,
           .run = window_.kernel_w * in_.c,
-          .packed = weights_.data(),
+          .packed = packed_,
           .residual = residual,
           .y = y,
           .pixels = static_cast<int>(pixels),
@@ -150,7 +149,6 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
   void run_window_rows(const Io& io, Range rows, Range panels) const {
     const auto* const copies = reinterpret_cast<const float*>(io.scratch);
     const std::ptrdiff_t pixel = std::ptrdiff_t{window_.stride_w} * in_.c;
-    const std::ptrdiff_t run = std::ptrdiff_t{window_.kernel_w} * in_.c;
     const int slack = in_.w + window_.padding.left - window_.kernel_w;
     const int left = std::min((window_.padding.left + window_.stride_w - 1) / window_.stride_w, out_.w);
     const int right = std::clamp(slack < 0 ? 0 : slack / window_.stride_w + 1, left, out_.w);
@@ -169,7 +167,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
         const float* x =
             copied ? copies : io.a + top * row_size(in_) + (wo * pixel - window_.padding.left * in_.c);
         const std::ptrdiff_t offset = (ho - rows.begin) * row_size(out_) + std::ptrdiff_t{wo} * out_.c;
-        run_pixels(x, copied ? window_.kernel_h * run : pixel, copied ? run : row_size(in_),
+        run_pixels(x, copied ? depth_ : pixel,
+                   copied ? std::ptrdiff_t{window_.kernel_w} * in_.c : row_size(in_),
                    io.residual ? io.residual + offset : nullptr, io.y + offset, end - wo, panels,
                    copied ? std::span<const float>() : next);
       }
@@ -198,9 +197,12 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
   Shape out_;
   Finish finish_;
   Finish residual_finish_;
+  int width_;
+  int depth_;
   int panels_;
-  AlignedVector<float> packed_;  ///< until move_weights()
-  std::span<const float> weights_;
+  const Constant& weight_;
+  const Constant& bias_;
+  const float* packed_ = nullptr;
   std::span<const float> fetch_;
 };
 
@@ -432,18 +434,21 @@ std::unique_ptr<Layer> make_layer_f32(const Graph& graph, LayerNode which, const
                     node.op);
 }
 
-AlignedVector<float> gather_weights_f32(std::span<const std::unique_ptr<Layer>> layers) {
+AlignedVector<float> pack_weights_f32(std::span<const std::unique_ptr<Layer>> layers) {
   std::vector<ConvolutionLayer*> dense;
   std::size_t size = 0;
   for (const auto& layer : layers) {
     auto* const convolution = dynamic_cast<ConvolutionLayer*>(layer.get());
     if (!convolution) continue;
     dense.push_back(convolution);
-    size += convolution->weights().size();
+    size += convolution->weights();
   }
   AlignedVector<float> all;
   all.reserve(whole_huge_pages(size * sizeof(float)) / sizeof(float));
-  for (ConvolutionLayer* layer : dense) layer->move_weights(all);
+  for (ConvolutionLayer* layer : dense) {
+    all.resize(all.size() + layer->weights());
+    layer->pack(all.data() + all.size() - layer->weights());
+  }
   // From the last layer to the first: what cannot be fetched just before it is needed is fetched earlier.
   std::size_t fetched = size;  // from here on
   for (std::size_t i = dense.size(), end = size; i-- > 0;) {
@@ -451,7 +456,7 @@ AlignedVector<float> gather_weights_f32(std::span<const std::unique_ptr<Layer>> 
     const std::size_t begin = std::max(end, fetched - std::min(fetched, most));
     dense[i]->fetch(std::span(all).subspan(begin, fetched - begin));
     fetched = begin;
-    end -= dense[i]->weights().size();
+    end -= dense[i]->weights();
   }
   return all;
 }
