@@ -325,6 +325,38 @@ TEST_F(cli_test, bench_gives_every_field_of_the_contract) {
   }
 }
 
+TEST_F(cli_test, a_plan_gives_every_field_of_the_contract_and_a_picture) {
+  const std::string picture_file = folder.path() / "plan.svg";
+  const json plan =
+      run_json({"plan", kNetwork, "--precision", "int8", "--ram", "6000", "--svg", picture_file, "--json"});
+  EXPECT_LE(plan["peak_bytes"].get<std::int64_t>(), 6000);
+  EXPECT_GT(plan["weights_bytes"].get<std::int64_t>(), 0);
+  ASSERT_GT(plan["stages"].size(), 1u);
+  std::int64_t peak = 0;
+  for (const json& stage : plan["stages"]) {
+    peak = std::max(peak, stage["live_bytes"].get<std::int64_t>());
+    EXPECT_FALSE(stage["layers"].empty());
+  }
+  EXPECT_EQ(plan["peak_bytes"], peak);
+  std::ifstream file(picture_file);
+  const std::string svg(std::istreambuf_iterator<char>(file), {});
+  EXPECT_THAT(svg, HasSubstr("stage 2"));
+  EXPECT_THAT(svg, HasSubstr("scratch"));
+  const json one = run_json({"plan", kNetwork, "--precision", "int8", "--one-stage", "--json"});
+  EXPECT_EQ(one["stages"].size(), 1u);
+  EXPECT_THAT(run({"plan", kNetwork}).out, HasSubstr("peak"));
+}
+
+TEST_F(cli_test, a_plan_that_cannot_be_says_what_is_least_or_which_node_is_in_the_way) {
+  const Outcome little = run({"plan", kNetwork, "--precision", "int8", "--ram", "1000"});
+  EXPECT_EQ(little.code, 1);
+  EXPECT_THAT(little.err, HasSubstr("the least is"));
+  const Outcome gated =
+      run({"plan", "mobilenet_v3_small:width=0.35,resolution=32,classes=10", "--one-stage"});
+  EXPECT_EQ(gated.code, 1);
+  EXPECT_THAT(gated.err, HasSubstr("gate"));
+}
+
 TEST_F(cli_test, the_ceiling_gives_every_field_of_the_contract) {
   const json ceiling = run_json({"bench", "--ceiling", "--threads", "1", "--json"});
   for (const char* field : {"float32_gmacs", "int8_gmacs", "bf16_gmacs", "l1_gb_s", "l2_gb_s", "l3_gb_s",
