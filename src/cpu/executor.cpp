@@ -64,6 +64,36 @@ Takeovers find_takeovers(const Graph& graph) {
   return t;
 }
 
+/// The steps of a job, with as few barriers between them as can be. Every thread makes the same calls.
+class Steps {
+ public:
+  explicit Steps(Worker& worker) : worker_(worker) {}
+
+  /// Calls work(worker) when all before it is done: on every thread, or where it is not `shared` on the first
+  /// alone, as the only thread of its job.
+  template <class Work>
+  void step(bool shared, Work&& work) {
+    if (behind_ == Behind::kShared || (behind_ == Behind::kAlone && shared)) worker_.barrier();
+    behind_ = shared ? Behind::kShared : Behind::kAlone;
+    if (shared)
+      work(std::as_const(worker_));
+    else if (worker_.thread() == 0)
+      work(Worker());
+  }
+
+  /// Returns when the last step is done, on the first thread at least.
+  void settle() {
+    if (behind_ != Behind::kShared) return;
+    worker_.barrier();
+    behind_ = Behind::kNothing;
+  }
+
+ private:
+  enum class Behind { kNothing, kAlone, kShared };
+  Worker& worker_;
+  Behind behind_ = Behind::kNothing;
+};
+
 /// For every node the first of those that share its bytes. `step`: when each node runs, at the latest.
 std::vector<NodeId> share_buffers(const Graph& graph, const Takeovers& takeovers,
                                   const std::vector<NodeId>& step) {
@@ -109,9 +139,9 @@ struct CpuExecutor::State {
   std::vector<std::unique_ptr<FusedLayer>> fused;  ///< at the last node of each segment
   Offsets streamed;                                ///< of a run in segments: inside them nothing is stored
   Offsets observed;                                ///< of a run node by node
-  std::int64_t scratch_bytes = 0;                  ///< for all threads
-  Workspace arena;
-  Workspace scratch;
+  std::int64_t scratch_bytes = 0;                  ///< of a thread
+  Workspace arena;    ///< as many times as there are threads; all but the first for batches alone
+  Workspace scratch;  ///< of all threads
 
   State(Graph g, Isa i, const Options& options)
       : graph(std::move(g)),
@@ -149,7 +179,7 @@ struct CpuExecutor::State {
     for (const Segment& s : segments)
       fused[index(s.last())] = std::make_unique<FusedLayer>(graph, s, std::span(std::as_const(layers)));
     const auto reserve = [&](const Layer* layer) {
-      if (layer) scratch_bytes = std::max(scratch_bytes, whole_lines(layer->scratch()) * pool.threads());
+      if (layer) scratch_bytes = std::max(scratch_bytes, whole_lines(layer->scratch()));
     };
     for (const auto& layer : layers) reserve(layer.get());
     for (const auto& layer : fused) reserve(layer.get());
@@ -205,6 +235,7 @@ struct CpuExecutor::State {
     const float* images;
     float* scores;
     std::byte* arena;
+    std::byte* scratch;
     const Offsets& offsets;
     std::int64_t group;  ///< images whose values of one node lie side by side
   };
@@ -222,13 +253,12 @@ struct CpuExecutor::State {
     return reinterpret_cast<std::int8_t*>(output(m, id, 0));
   }
 
-  /// int8 graphs: the images as stored values.
-  void quantize_images(const Memory& m) {
-    if (!int8()) return;
+  /// int8 graphs: the images as stored values, this thread's part.
+  void quantize_images(const Memory& m, const Worker& worker) const {
     const Quantization& q = *graph[0].quantization;
     const std::int64_t n = m.group * graph.input_shape().size();
     std::int8_t* const y = stored(m, 0);
-    for_each_part<std::int8_t>(pool, n, [&](std::int64_t begin, std::int64_t end) {
+    in_part<std::int8_t>(worker, n, [&](std::int64_t begin, std::int64_t end) {
       kernels_s8(isa).quantize_input.run(
           {m.images + begin, y + begin, end - begin, 1.0f / q.scale, q.zero_point});
     });
@@ -249,13 +279,16 @@ struct CpuExecutor::State {
     io.a = input(m, node.inputs[0], image);
     if (node.inputs.size() > 1) io.b = input(m, node.inputs[1], image);
     io.y = output(m, id, image);
-    io.scratch = scratch.data();
+    io.scratch = m.scratch;
     io.alone = true;
-    layers[index(id)]->run(io, pool);
+    const Layer& layer = *layers[index(id)];
+    pool.run_together([&](Worker& worker) {
+      Steps(worker).step(layer.shared(), [&](const Worker& w) { layer.run(io, w); });
+    });
   }
 
   /// A node with all that it took over: the rest of its segment, a residual Add, an Activate.
-  void run_step(const Memory& m, NodeId id, double* stage_seconds = nullptr) {
+  void run_step(const Memory& m, NodeId id, Steps& steps, double* stage_seconds = nullptr) const {
     LayerIo io;
     NodeId first = id;
     for (const Segment& s : segments)
@@ -264,26 +297,77 @@ struct CpuExecutor::State {
     if (graph[id].inputs.size() > 1) io.b = input(m, graph[id].inputs[1], 0);
     if (takeovers.residual[index(id)] != kNobody) io.residual = input(m, takeovers.residual[index(id)], 0);
     io.y = output(m, id, 0);
-    io.scratch = scratch.data();
+    io.scratch = m.scratch;
     io.stage_seconds = stage_seconds;
     const Layer* layer = fused[index(id)].get();
-    (layer ? layer : layers[index(id)].get())->run(io, pool);
+    if (!layer) layer = layers[index(id)].get();
+    steps.step(layer->shared(), [&](const Worker& worker) { layer->run(io, worker); });
+  }
+
+  /// Shares the time of a step out among the nodes of its segment, as its stages took theirs.
+  void add_time(NodeId id, double elapsed, std::span<const double, 3> stages,
+                std::span<double> microseconds) const {
+    const double all_stages = stages[0] + stages[1] + stages[2];
+    if (!fused[index(id)] || all_stages == 0) {
+      microseconds[index(id)] += elapsed;
+      return;
+    }
+    for (const Segment& segment : segments) {
+      if (segment.last() != id) continue;
+      const NodeId nodes[3] = {segment.before, segment.depthwise, segment.behind};
+      for (std::size_t stage = 0; stage < 3; ++stage)
+        if (nodes[stage] != Segment::kAbsent)
+          microseconds[index(nodes[stage])] += elapsed * stages[stage] / all_stages;
+    }
   }
 
   bool is_step(NodeId id) const { return step[index(id)] == id && takeovers.by[index(id)] == kNobody; }
 
-  Memory streamed_memory(const float* image, float* scores) const {
-    return {image, scores, arena.data(), streamed, 1};
+  /// Where image `i` of the caller's lies, and the memory of thread `thread` for what is between.
+  Memory streamed_memory(std::int64_t i, std::span<const float> images, std::span<float> scores,
+                         int thread) const {
+    return {images.data() + i * graph.input_shape().size(),
+            scores.data() + i * graph.output_shape().size(),
+            arena.data() + thread * whole_lines(streamed.bytes),
+            scratch.data() + thread * scratch_bytes,
+            streamed,
+            1};
   }
 
   /// What happens around the steps of one image.
-  void begin(const Memory& m) {
-    quantize_images(m);
-    if (graph.output == 0 && !int8()) std::copy_n(m.images, graph.input_shape().size(), m.scores);
+  void begin(const Memory& m, Steps& steps) const {
+    if (int8()) steps.step(true, [&](const Worker& worker) { quantize_images(m, worker); });
+    if (graph.output == 0 && !int8())
+      steps.step(false, [&](const Worker&) { std::copy_n(m.images, graph.input_shape().size(), m.scores); });
   }
-  void end(const Memory& m) const {
+  void end(const Memory& m, Steps& steps) const {
+    if (!int8()) return;
     const auto size = static_cast<std::size_t>(graph.output_shape().size());
-    if (int8()) dequantize_to(m, graph.output, {m.scores, size});
+    steps.step(false, [&](const Worker&) { dequantize_to(m, graph.output, {m.scores, size}); });
+  }
+
+  void run_image(const Memory& m, Steps& steps) const {
+    begin(m, steps);
+    for (NodeId id = 1; id < graph.size(); ++id)
+      if (is_step(id)) run_step(m, id, steps);
+    end(m, steps);
+  }
+
+  /// Whole images to threads as long as there is one for each; the rest one after the other, each shared.
+  void run_images(int n, std::span<const float> images, std::span<float> scores) {
+    const int whole = n - n % pool.threads();
+    pool.run_together([&](Worker& worker) {
+      if (const Range mine = split(whole, worker.thread(), worker.threads()); mine.begin < mine.end) {
+        Worker alone;
+        Steps steps(alone);
+        for (std::int64_t image = mine.begin; image < mine.end; ++image)
+          run_image(streamed_memory(image, images, scores, worker.thread()), steps);
+        worker.barrier();
+      }
+      Steps steps(worker);
+      for (std::int64_t image = whole; image < n; ++image)
+        run_image(streamed_memory(image, images, scores, 0), steps);
+    });
   }
 };
 
@@ -302,7 +386,7 @@ std::string_view CpuExecutor::kernel_name(NodeId id) const {
 }
 
 std::int64_t CpuExecutor::peak_activation_bytes() const {
-  return state_->streamed.bytes + state_->scratch_bytes +
+  return state_->streamed.bytes + state_->scratch_bytes * state_->pool.threads() +
          state_->graph.output_shape().size() * static_cast<std::int64_t>(sizeof(float));
 }
 
@@ -317,20 +401,13 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
   State& s = *state_;
   LINNET_CHECK(s.check_sizes(n, images, scores));
   if (!observer) {
-    for (std::int64_t image = 0; image < n; ++image) {
-      const State::Memory memory = s.streamed_memory(images.data() + image * s.graph.input_shape().size(),
-                                                     scores.data() + image * s.graph.output_shape().size());
-      s.begin(memory);
-      for (NodeId id = 1; id < s.graph.size(); ++id)
-        if (s.is_step(id)) s.run_step(memory, id);
-      s.end(memory);
-    }
+    s.run_images(n, images, scores);
     return {};
   }
 
   LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.bytes * n));
-  const State::Memory memory = {images.data(), scores.data(), arena.data(), s.observed, n};
-  s.quantize_images(memory);
+  const State::Memory memory = {images.data(), scores.data(), arena.data(), s.scratch.data(), s.observed, n};
+  if (s.int8()) s.pool.run_together([&](Worker& worker) { s.quantize_images(memory, worker); });
   if (s.graph.output == 0 && !s.int8()) std::ranges::copy(images, scores.begin());
   AlignedVector<float> real;
   for (NodeId id = 0; id < s.graph.size(); ++id) {
@@ -355,30 +432,24 @@ Result<void> CpuExecutor::run_timed(std::span<const float> image, std::span<floa
   if (microseconds.size() != s.graph.nodes.size())
     return fail("{}: {} nodes were given room for {} times", s.graph.name, s.graph.size(),
                 microseconds.size());
-  const State::Memory memory = s.streamed_memory(image.data(), scores.data());
-  s.begin(memory);
-  auto before = std::chrono::steady_clock::now();
-  for (NodeId id = 1; id < s.graph.size(); ++id) {
-    if (!s.is_step(id)) continue;
-    double stages[3] = {};
-    s.run_step(memory, id, stages);
-    const auto now = std::chrono::steady_clock::now();
-    const double elapsed = std::chrono::duration<double, std::micro>(now - before).count();
-    before = now;
-    const double all_stages = stages[0] + stages[1] + stages[2];
-    if (!s.fused[index(id)] || all_stages == 0) {
-      microseconds[index(id)] += elapsed;
-      continue;
+  const State::Memory memory = s.streamed_memory(0, image, scores, 0);
+  s.pool.run_together([&](Worker& worker) {
+    Steps steps(worker);
+    s.begin(memory, steps);
+    steps.settle();
+    auto before = std::chrono::steady_clock::now();
+    for (NodeId id = 1; id < s.graph.size(); ++id) {
+      if (!s.is_step(id)) continue;
+      double stages[3] = {};
+      s.run_step(memory, id, steps, stages);
+      steps.settle();
+      const auto now = std::chrono::steady_clock::now();
+      if (worker.thread() == 0)
+        s.add_time(id, std::chrono::duration<double, std::micro>(now - before).count(), stages, microseconds);
+      before = now;
     }
-    for (const Segment& segment : s.segments) {
-      if (segment.last() != id) continue;
-      const NodeId nodes[3] = {segment.before, segment.depthwise, segment.behind};
-      for (int stage = 0; stage < 3; ++stage)
-        if (nodes[stage] != Segment::kAbsent)
-          microseconds[index(nodes[stage])] += elapsed * stages[stage] / all_stages;
-    }
-  }
-  s.end(memory);
+    s.end(memory, steps);
+  });
   return {};
 }
 
@@ -391,8 +462,8 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
   state->make_layers();
   state->streamed = state->place_buffers(true);
   state->observed = state->place_buffers(false);
-  LINNET_TRY(state->arena, Workspace::allocate(state->streamed.bytes));
-  LINNET_TRY(state->scratch, Workspace::allocate(state->scratch_bytes));
+  LINNET_TRY(state->arena, Workspace::allocate(whole_lines(state->streamed.bytes) * options.threads));
+  LINNET_TRY(state->scratch, Workspace::allocate(state->scratch_bytes * options.threads));
   return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));
 }
 

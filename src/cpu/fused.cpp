@@ -121,12 +121,11 @@ FusedLayer::FusedLayer(const Graph& graph, const Segment& segment,
   scratch_ += stage_scratch_;
 }
 
-void FusedLayer::run(const LayerIo& io, ThreadPool& pool) const {
+void FusedLayer::run(const LayerIo& io, const Worker& worker) const {
   const int blocks = (middle_.h + step_ - 1) / step_;
-  pool.run([&](int thread) {
-    run_blocks(io, split(blocks, thread, pool.threads()), io.scratch + thread * scratch_,
-               thread == 0 ? io.stage_seconds : nullptr);
-  });
+  const int thread = worker.thread();
+  run_blocks(io, split(blocks, thread, worker.threads()), io.scratch + thread * scratch_,
+             thread == 0 ? io.stage_seconds : nullptr);
 }
 
 void FusedLayer::run_blocks(const LayerIo& io, Range blocks, std::byte* scratch,

@@ -38,7 +38,7 @@ class FusedLayer final : public Layer {
  public:
   /// The layers, one a node of the graph, must outlive this one.
   FusedLayer(const Graph& graph, const Segment& segment, std::span<const std::unique_ptr<Layer>> layers);
-  void run(const LayerIo& io, ThreadPool& pool) const override;
+  void run(const LayerIo& io, const Worker& worker) const override;
 
  private:
   std::int64_t row_bytes(const Shape& shape) const { return std::int64_t{shape.w} * shape.c * value_; }

@@ -41,21 +41,24 @@ struct Values {
   std::byte* scratch;
 };
 
-/// Immutable once made. run() cuts its work among the pool's threads; the values do not depend on how many
-/// they are.
+/// Immutable once made. run() is called on every thread of a job and computes that thread's part; the values
+/// do not depend on how many threads there are.
 class Layer {
  public:
   virtual ~Layer() = default;
-  virtual void run(const LayerIo& io, ThreadPool& pool) const = 0;
+  virtual void run(const LayerIo& io, const Worker& worker) const = 0;
 
   const std::string& kernel() const { return kernel_; }  ///< "avx512::pointwise_f32"
   std::int64_t scratch() const { return scratch_; }      ///< bytes a thread
   std::int64_t weight_bytes() const { return weight_bytes_; }
+  /// Whether it is work enough for several threads; else one runs it, as the only thread of its job.
+  bool shared() const { return shared_; }
 
  protected:
   std::string kernel_;
   std::int64_t scratch_ = 0;
   std::int64_t weight_bytes_ = 0;
+  bool shared_ = true;
 };
 
 /// A layer that can compute some of its output rows on its own, from rows of its input.

@@ -1,5 +1,6 @@
 // Layers of a float32 graph.
 #include "cpu/layer_parts.h"
+#include "cpu/memory.h"
 
 namespace linnet::cpu {
 namespace {
@@ -38,25 +39,26 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     packed_.resize(packed_size(width, out.c, depth));
     pack_convolution_f32(width, out.c, depth, weight.values().data(), values_or_null(bias), packed_.data());
     weight_bytes_ = static_cast<std::int64_t>(packed_.size() * sizeof(float));
+    shared_ = is_worth_sharing(out.pixels(), out.c, depth);
     if (pads())
       scratch_ = std::int64_t{window.kernel_h} * padded_row() * static_cast<std::int64_t>(sizeof(float));
   }
 
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     if (is_pointwise())
-      for_each_rectangle(pool, out_.pixels(), panels_, [&](int, Range pixels, Range panels) {
+      in_rectangle(worker, out_.pixels(), panels_, [&](int, Range pixels, Range panels) {
         const std::ptrdiff_t offset = pixels.begin * out_.c;
         run_pixels(io.a + pixels.begin * in_.c, io.residual ? io.residual + offset : nullptr, io.y + offset,
                    pixels.end - pixels.begin, panels);
       });
     else
-      for_each_rectangle(pool, out_.h, panels_, [&](int thread, Range rows, Range panels) {
+      in_rectangle(worker, out_.h, panels_, [&](int thread, Range rows, Range panels) {
         Io own = io;
         const std::ptrdiff_t offset = rows.begin * row_size(out_);
         if (io.residual) own.residual += offset;
         own.y += offset;
-        own.scratch += thread * scratch_;
+        own.scratch += thread * whole_lines(scratch_);
         run_window_rows(own, rows, panels);
       });
   }
@@ -149,8 +151,8 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
     weight_bytes_ = static_cast<std::int64_t>((op.weight.size() + op.bias.size()) * sizeof(float));
   }
 
-  void run(const LayerIo& io, ThreadPool& pool) const override {
-    pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
+  void run(const LayerIo& io, const Worker& worker) const override {
+    worker.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       LayerIo own = io;
       own.y += begin * row_size(out_) * static_cast<std::ptrdiff_t>(sizeof(float));
       run_rows(own, in_.h, {begin, end});
@@ -200,10 +202,12 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
 class AddLayer final : public KernelLayer<AddF32> {
  public:
   AddLayer(const Add& op, Shape shape, const Kernels& kernels)
-      : KernelLayer(kernels.add), shape_(shape), finish_(finish_of(op.activation)) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer(kernels.add), shape_(shape), finish_(finish_of(op.activation)) {
+    shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
-    for_each_part<float>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+    in_part<float>(worker, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.b + begin, io.y + begin, end - begin, finish_});
     });
   }
@@ -216,10 +220,12 @@ class AddLayer final : public KernelLayer<AddF32> {
 class ActivateLayer final : public KernelLayer<ActivateF32> {
  public:
   ActivateLayer(const Activate& op, Shape shape, const Kernels& kernels)
-      : KernelLayer(kernels.activate), shape_(shape), finish_(finish_of(op.activation)) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer(kernels.activate), shape_(shape), finish_(finish_of(op.activation)) {
+    shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
-    for_each_part<float>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+    in_part<float>(worker, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.y + begin, end - begin, finish_});
     });
   }
@@ -231,15 +237,16 @@ class ActivateLayer final : public KernelLayer<ActivateF32> {
 
 class MultiplyLayer final : public KernelLayer<MultiplyF32> {
  public:
-  MultiplyLayer(Shape shape, const Kernels& kernels) : KernelLayer(kernels.multiply), shape_(shape) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  MultiplyLayer(Shape shape, const Kernels& kernels) : KernelLayer(kernels.multiply), shape_(shape) {
+    shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       const std::ptrdiff_t offset = begin * shape_.c;
       run_({io.a + offset, io.b, io.y + offset, end - begin, shape_.c});
     };
-    if (shape_.size() < kWorthSharing) return part(0, shape_.pixels());
-    pool.parallel_for(shape_.pixels(), part);
+    worker.parallel_for(shape_.pixels(), part);
   }
 
  private:
@@ -248,15 +255,16 @@ class MultiplyLayer final : public KernelLayer<MultiplyF32> {
 
 class PoolLayer final : public KernelLayer<PoolF32> {
  public:
-  PoolLayer(Shape in, const Kernels& kernels) : KernelLayer(kernels.pool), in_(in) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  PoolLayer(Shape in, const Kernels& kernels) : KernelLayer(kernels.pool), in_(in) {
+    shared_ = in.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       run_({io.a, io.y, in_.pixels(), in_.c, static_cast<int>(begin), static_cast<int>(end)});
     };
-    if (in_.size() < kWorthSharing) return part(0, in_.c);
     constexpr std::int64_t kLine = kCacheLine / sizeof(float);
-    pool.parallel_for((in_.c + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
+    worker.parallel_for((in_.c + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
       part(begin * kLine, std::min<std::int64_t>(end * kLine, in_.c));
     });
   }
@@ -268,10 +276,12 @@ class PoolLayer final : public KernelLayer<PoolF32> {
 class PadLayer final : public KernelLayer<PadF32> {
  public:
   PadLayer(const Pad& op, Shape in, Shape out, const Kernels& kernels)
-      : KernelLayer(kernels.pad), padding_(op.padding), in_(in), out_(out) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer(kernels.pad), padding_(op.padding), in_(in), out_(out) {
+    shared_ = out.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
-    pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
+    worker.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       run_({io.a, in_.h, in_.w, in_.c, padding_.top, padding_.left, padding_.right, io.y,
             static_cast<int>(begin), static_cast<int>(end)});
     });
@@ -285,8 +295,10 @@ class PadLayer final : public KernelLayer<PadF32> {
 
 class SoftmaxLayer final : public KernelLayer<SoftmaxF32> {
  public:
-  SoftmaxLayer(Shape shape, const Kernels& kernels) : KernelLayer(kernels.softmax), classes_(shape.c) {}
-  void run(const LayerIo& bytes, ThreadPool&) const override {
+  SoftmaxLayer(Shape shape, const Kernels& kernels) : KernelLayer(kernels.softmax), classes_(shape.c) {
+    shared_ = false;
+  }
+  void run(const LayerIo& bytes, const Worker&) const override {
     const Io io(bytes);
     run_({io.a, io.y, classes_});
   }

@@ -8,8 +8,14 @@
 
 namespace linnet::cpu {
 
-/// Fewer values than this are not worth waking a thread for.
+/// Fewer values than this are not worth a barrier.
 inline constexpr std::int64_t kWorthSharing = 8192;
+
+/// The same for a matrix product of so many pixels, output channels and products each.
+inline bool is_worth_sharing(std::int64_t pixels, std::int64_t k, std::int64_t depth) {
+  constexpr std::int64_t kMacs = 64 * 1024;
+  return pixels * k * depth >= kMacs;
+}
 
 /// Values in one row.
 inline std::ptrdiff_t row_size(const Shape& shape) { return std::ptrdiff_t{shape.w} * shape.c; }
@@ -48,25 +54,23 @@ inline Grid choose_grid(std::int64_t rows, std::int64_t columns, int threads) {
   return best;
 }
 
-/// Calls work(rows, columns) for every rectangle of the grid, each on a thread.
+/// Calls work(thread, rows, columns) for this thread's rectangle of the grid.
 template <class Work>
-void for_each_rectangle(ThreadPool& pool, std::int64_t rows, std::int64_t columns, Work work) {
-  const Grid grid = choose_grid(rows, columns, pool.threads());
-  pool.run([&](int thread) {
-    if (thread >= grid.row_parts * grid.column_parts) return;
-    const Range row = split(rows, thread / grid.column_parts, grid.row_parts);
-    const Range column = split(columns, thread % grid.column_parts, grid.column_parts);
-    if (row.begin < row.end && column.begin < column.end) work(thread, row, column);
-  });
+void in_rectangle(const Worker& worker, std::int64_t rows, std::int64_t columns, Work work) {
+  const Grid grid = choose_grid(rows, columns, worker.threads());
+  const int thread = worker.thread();
+  if (thread >= grid.row_parts * grid.column_parts) return;
+  const Range row = split(rows, thread / grid.column_parts, grid.row_parts);
+  const Range column = split(columns, thread % grid.column_parts, grid.column_parts);
+  if (row.begin < row.end && column.begin < column.end) work(thread, row, column);
 }
 
-/// Calls work(begin, end) for parts of n values, on the threads where that is worth it. Parts begin on
-/// multiples of as many values T as a cache line holds.
+/// Calls work(begin, end) for this thread's part of n values. Parts begin on multiples of as many values T as
+/// a cache line holds.
 template <class T, class Work>
-void for_each_part(ThreadPool& pool, std::int64_t n, Work work) {
-  if (n < kWorthSharing) return work(std::int64_t{0}, n);
+void in_part(const Worker& worker, std::int64_t n, Work work) {
   constexpr std::int64_t kLine = kCacheLine / sizeof(T);
-  pool.parallel_for((n + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
+  worker.parallel_for((n + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
     work(begin * kLine, std::min(end * kLine, n));
   });
 }
