@@ -47,13 +47,13 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
   void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     if (is_pointwise())
-      in_rectangle(worker, out_.pixels(), panels_, [&](int, Range pixels, Range panels) {
+      in_rectangle(worker, grid_costs(out_.pixels()), [&](int, Range pixels, Range panels) {
         const std::ptrdiff_t offset = pixels.begin * out_.c;
         run_pixels(io.a + pixels.begin * in_.c, io.residual ? io.residual + offset : nullptr, io.y + offset,
                    pixels.end - pixels.begin, panels);
       });
     else
-      in_rectangle(worker, out_.h, panels_, [&](int thread, Range rows, Range panels) {
+      in_rectangle(worker, grid_costs(out_.h), [&](int thread, Range rows, Range panels) {
         Io own = io;
         const std::ptrdiff_t offset = rows.begin * row_size(out_);
         if (io.residual) own.residual += offset;
@@ -80,6 +80,13 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
 
  private:
   bool pads() const { return window_.padding != Padding{}; }
+  GridCosts grid_costs(std::int64_t rows) const {
+    return {.rows = rows,
+            .columns = panels_,
+            .row_pixels = out_.pixels() / rows,
+            .row_bytes = static_cast<std::int64_t>(sizeof(float)) * (in_.size() + out_.size()) / rows,
+            .column_bytes = weight_bytes_ / panels_};
+  }
   /// All pixels follow one another, over the ends of rows too.
   bool is_pointwise() const {
     return window_.kernel_h == 1 && window_.kernel_w == 1 && window_.stride_h == 1 && window_.stride_w == 1 &&

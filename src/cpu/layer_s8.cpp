@@ -81,13 +81,13 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
   void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     if (is_pointwise())
-      in_rectangle(worker, out_.pixels(), panels_, [&](int thread, Range pixels, Range panels) {
+      in_rectangle(worker, grid_costs(out_.pixels()), [&](int thread, Range pixels, Range panels) {
         Io own = part_of(io, thread, pixels.begin * out_.c);
         own.a += pixels.begin * in_.c;
         run_pixels(own, own.a, pixels.end - pixels.begin, panels, bytes.alone);
       });
     else
-      in_rectangle(worker, out_.h, panels_, [&](int thread, Range rows, Range panels) {
+      in_rectangle(worker, grid_costs(out_.h), [&](int thread, Range rows, Range panels) {
         run_window_rows(part_of(io, thread, rows.begin * row_size(out_)), rows, panels, bytes.alone);
       });
   }
@@ -109,6 +109,13 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
 
  private:
   bool pads() const { return window_.padding != Padding{}; }
+  GridCosts grid_costs(std::int64_t rows) const {
+    return {.rows = rows,
+            .columns = panels_,
+            .row_pixels = out_.pixels() / rows,
+            .row_bytes = (in_.size() + out_.size()) / rows,
+            .column_bytes = weight_bytes_ / panels_};
+  }
   /// All pixels follow one another, over the ends of rows too.
   bool is_pointwise() const { return window_ == Window{}; }
   std::ptrdiff_t padded_row() const {
