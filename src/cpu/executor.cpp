@@ -4,70 +4,29 @@
 #include <chrono>
 #include <numeric>
 
+#include "cpu/caches.h"
 #include "cpu/fused.h"
 #include "cpu/layer_parts.h"
 #include "cpu/memory.h"
 #include "graph/passes/passes.h"
 #include "graph/quantized.h"
 #include "numerics/multiplier.h"
+#include "plan/cpu_target.h"
+#include "plan/takeovers.h"
 
 namespace linnet::cpu {
 namespace {
 
 constexpr int kMaxThreads = 256;
-constexpr NodeId kNobody = -1;
+constexpr std::size_t kMostLayersOfAStage = 3;
+using plan::kNobody;
 
 std::size_t index(NodeId id) { return static_cast<std::size_t>(id); }
 
-/// What a layer computes besides its own node.
-struct Takeovers {
-  std::vector<NodeId> by;      ///< an Add, or in int8 an Activate: the layer that computes it too, or kNobody
-  std::vector<NodeId> behind;  ///< a layer: the node that it took over, or kNobody
-  std::vector<NodeId> residual;  ///< a convolution: the other operand of the Add it took over, or kNobody
-};
-
-bool is_elementwise(const Op& op) {
-  return std::holds_alternative<Add>(op) || std::holds_alternative<Multiply>(op) ||
-         std::holds_alternative<Activate>(op);
-}
-
-/// The operand of an Add that can take it over: a convolution that runs after the other operand. In float it
-/// must have no activation of its own; int8 values are limited before they are added, as everywhere.
-NodeId adding_operand(const Graph& graph, const Node& add) {
-  const NodeId later = std::max(add.inputs[0], add.inputs[1]);
-  const auto* convolution = std::get_if<Convolution>(&graph[later].op);
-  const bool can = convolution && (is_int8(graph) || convolution->activation == Activation::kNone);
-  return can && add.inputs[0] != add.inputs[1] ? later : kNobody;
-}
-
-/// In int8 the layer before an Activate can look its result up in the Activate's table.
-NodeId activating_operand(const Graph& graph, const Node& activate) {
-  const NodeId before = activate.inputs[0];
-  return is_int8(graph) && layer_weights(graph[before].op) ? before : kNobody;
-}
-
-Takeovers find_takeovers(const Graph& graph) {
-  const std::vector<int> uses = count_uses(graph);
-  const std::vector<NodeId> nobody(graph.nodes.size(), kNobody);
-  Takeovers t = {nobody, nobody, nobody};
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Node& node = graph[id];
-    NodeId by = kNobody;
-    if (std::holds_alternative<Add>(node.op)) by = adding_operand(graph, node);
-    if (std::holds_alternative<Activate>(node.op)) by = activating_operand(graph, node);
-    if (by == kNobody || uses[index(by)] != 1) continue;
-    t.by[index(id)] = by;
-    t.behind[index(by)] = id;
-    if (std::holds_alternative<Add>(node.op))
-      t.residual[index(by)] = node.inputs[0] == by ? node.inputs[1] : node.inputs[0];
-  }
-  return t;
-}
-
 /// The steps of a job, with as few barriers between them as can be. Every thread makes the same calls.
-class Steps {
+class Walk {
  public:
-  explicit Steps(Worker& worker) : worker_(worker) {}
+  explicit Walk(Worker& worker) : worker_(worker) {}
 
   /// Calls work(worker) when all before it is done: on every thread, or where it is not `shared` on the first
   /// alone, as the only thread of its job.
@@ -94,130 +53,98 @@ class Steps {
   Behind behind_ = Behind::kNothing;
 };
 
-/// For every node the first of those that share its bytes. `step`: when each node runs, at the latest.
-std::vector<NodeId> share_buffers(const Graph& graph, const Takeovers& takeovers,
-                                  const std::vector<NodeId>& step) {
-  std::vector<NodeId> last_reader(graph.nodes.size(), 0);
-  for (NodeId id = 0; id < graph.size(); ++id)
-    for (const NodeId input : graph[id].inputs)
-      last_reader[index(input)] = std::max(last_reader[index(input)], step[index(id)]);
-  last_reader[index(graph.output)] = graph.size();
+/// A stage, ready to run.
+struct Step {
+  const Layer* layer;  ///< a node's, or the fused one of several
+  NodeId a;            ///< the value that goes in first,
+  NodeId b;            ///< second, or kNobody,
+  NodeId residual;     ///< is added, or kNobody
+  NodeId y;            ///< the value that comes out
+};
 
-  std::vector<NodeId> buffer;
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Node& node = graph[id];
-    buffer.push_back(id);
-    if (!is_elementwise(node.op)) continue;
-    NodeId in_place = takeovers.by[index(id)];
-    for (const NodeId input : node.inputs)
-      if (in_place == kNobody && input != 0 && last_reader[index(input)] == id &&
-          graph[input].shape == node.shape)
-        in_place = input;
-    if (in_place != kNobody) buffer[index(id)] = buffer[index(in_place)];
+/// Where the values lie that exist whole, by node.
+struct Places {
+  static constexpr std::int64_t kCallers = -1;
+  std::int64_t scratch;          ///< bytes at the start of the arena for the stage that runs
+  std::vector<std::int64_t> of;  ///< bytes behind those, or kCallers
+
+  Places(const Graph& graph, const plan::Plan& plan)
+      : scratch(plan.stage_bytes), of(graph.nodes.size(), kCallers) {
+    for (const plan::Buffer& b : plan.buffers)
+      if (b.kind == plan::Buffer::Kind::kWhole) of[index(b.value)] = b.offset - scratch;
   }
-  return buffer;
-}
+};
 
 }  // namespace
-
-/// Where every node's output lies.
-struct Offsets {
-  std::vector<std::int64_t> of;  ///< one a node, in bytes; -1: not in the arena
-  std::int64_t bytes = 0;        ///< of the arena, for one image
-};
 
 struct CpuExecutor::State {
   Graph graph;
   Isa isa;
   ThreadPool pool;
-  std::int64_t value;  ///< bytes of one
-  Takeovers takeovers;
-  std::vector<Segment> segments;
-  std::vector<NodeId> step;  ///< the node that runs this one: itself, or the last of its segment
-  std::vector<NodeId> buffer;
-  std::vector<std::unique_ptr<Layer>> layers;      ///< one a node; none for the Input
-  std::vector<std::unique_ptr<FusedLayer>> fused;  ///< at the last node of each segment
-  Offsets streamed;                                ///< of a run in segments: inside them nothing is stored
-  Offsets observed;                                ///< of a run node by node
-  std::int64_t scratch_bytes = 0;                  ///< of a thread
-  Workspace arena;    ///< as many times as there are threads; all but the first for batches alone
-  Workspace scratch;  ///< of all threads
+  std::int64_t value;                          ///< bytes of one
+  std::vector<std::unique_ptr<Layer>> layers;  ///< one a node; none for the Input
+  plan::Plan plan;                             ///< of a run without an observer
+  plan::Plan observed;                         ///< of a run node by node
+  Places places;                               ///< of `plan`
+  std::vector<std::unique_ptr<FusedLayer>> fused;
+  std::vector<Step> steps;                ///< one a stage of `plan`
+  std::vector<const Layer*> computed_by;  ///< a node's own layer, or the one that took it over
+  Workspace arena;                        ///< one a thread; all but the first for batches alone
 
   State(Graph g, Isa i, const Options& options)
       : graph(std::move(g)),
         isa(i),
         pool(options.threads),
-        value(value_bytes(graph)),
-        takeovers(find_takeovers(graph)),
-        segments(find_segments(graph, takeovers.by, options.fuse_above_bytes)),
-        step(steps()),
-        buffer(share_buffers(graph, takeovers, step)) {}
+        value(is_int8(graph) ? 1 : sizeof(float)),
+        layers(make_layers()),
+        plan(make_plan(options, false)),
+        observed(make_plan(options, true)),
+        places(graph, plan) {
+    make_steps();
+  }
 
   bool int8() const { return is_int8(graph); }
 
-  std::vector<NodeId> steps() const {
-    std::vector<NodeId> result(graph.nodes.size());
-    std::iota(result.begin(), result.end(), 0);
-    for (const Segment& s : segments)
-      for (const NodeId id : {s.before, s.depthwise})
-        if (id != Segment::kAbsent) result[index(id)] = s.last();
-    // Its Activate goes with a layer; an Add stays where it is, since the other operand must live until then.
-    for (NodeId id = 0; id < graph.size(); ++id)
-      if (takeovers.by[index(id)] != kNobody && std::holds_alternative<Activate>(graph[id].op))
-        result[index(id)] = result[index(takeovers.by[index(id)])];
-    return result;
+  std::vector<std::unique_ptr<Layer>> make_layers() const {
+    std::vector<LayerNode> nodes;
+    for (NodeId id = 0; id < graph.size(); ++id) nodes.push_back({id});
+    for (const plan::Layer& layer : plan::layers_with_takeovers(graph))
+      if (layer.taken_over != kNobody) nodes[index(layer.node)].taken_over = layer.taken_over;
+    std::vector<std::unique_ptr<Layer>> made;
+    for (const LayerNode& node : nodes)
+      made.push_back(int8() ? make_layer_s8(graph, node, kernels_s8(isa))
+                            : make_layer_f32(graph, node, kernels(isa)));
+    return made;
   }
 
-  void make_layers() {
-    for (NodeId id = 0; id < graph.size(); ++id) {
-      LayerNode node = {id};
-      if (const NodeId behind = takeovers.behind[index(id)]; behind != kNobody) node.taken_over = behind;
-      layers.push_back(int8() ? make_layer_s8(graph, node, kernels_s8(isa))
-                              : make_layer_f32(graph, node, kernels(isa)));
-    }
-    fused.resize(layers.size());
-    for (const Segment& s : segments)
-      fused[index(s.last())] = std::make_unique<FusedLayer>(graph, s, std::span(std::as_const(layers)));
-    const auto reserve = [&](const Layer* layer) {
-      if (layer) scratch_bytes = std::max(scratch_bytes, whole_lines(layer->scratch()));
-    };
-    for (const auto& layer : layers) reserve(layer.get());
-    for (const auto& layer : fused) reserve(layer.get());
+  plan::Plan make_plan(const Options& options, bool node_by_node) const {
+    plan::CpuTarget target;
+    target.value_bytes = value;
+    target.callers_values = !int8();
+    target.threads = pool.threads();
+    target.node_by_node = node_by_node;
+    // Measured on a Zen 4 core with 1 MB: 192 KB of rows, and fusing is worth it above 512 KB.
+    target.fuse_above_bytes = options.fuse_above_bytes.value_or(l2_bytes() / 2);
+    target.rows_bytes = l2_bytes() / 16 * 3;
+    target.scratch_bytes = [&](NodeId id) { return whole_lines(layers[index(id)]->scratch()); };
+    return plan_for_cpu(graph, target);
   }
 
-  /// Whether a node's values are the caller's own memory: the float images, the float scores.
-  bool is_callers(NodeId id) const {
-    return !int8() && (id == 0 || buffer[index(id)] == buffer[index(graph.output)]);
-  }
-
-  /// Gives every buffer its place in the arena, those excepted that are the caller's. In segments, what a
-  /// segment reads lives until its last node, and what lies between its nodes does not exist.
-  Offsets place_buffers(bool in_segments) const {
-    const auto step_of = [&](NodeId id) { return in_segments ? step[index(id)] : id; };
-    std::vector<int> last(graph.nodes.size(), 0);
-    const auto lives_until = [&](NodeId id, int end) {
-      int& now = last[index(buffer[index(id)])];
-      now = std::max(now, end);
-    };
-    for (NodeId id = 0; id < graph.size(); ++id) {
-      lives_until(id, step_of(id));
-      for (const NodeId input : graph[id].inputs) lives_until(input, step_of(id));
+  void make_steps() {
+    for (const auto& layer : layers) computed_by.push_back(layer.get());
+    for (int s = 0; s < static_cast<int>(plan.stages.size()); ++s) {
+      const std::vector<plan::Layer>& in_stage = plan.stages[static_cast<std::size_t>(s)].layers;
+      const std::vector<NodeId>& inputs = graph[in_stage.front().node].inputs;
+      const Layer* layer = layers[index(in_stage.front().node)].get();
+      if (in_stage.size() > 1) {
+        fused.push_back(std::make_unique<FusedLayer>(graph, plan, s, std::span(std::as_const(layers))));
+        layer = fused.back().get();
+      }
+      for (const plan::Layer& l : in_stage)
+        if (l.taken_over != kNobody) computed_by[index(l.taken_over)] = layers[index(l.node)].get();
+      steps.push_back({layer, inputs[0], inputs.size() > 1 ? inputs[1] : kNobody,
+                       residual_of(graph, in_stage.back()), in_stage.back().value()});
     }
-    lives_until(graph.output, graph.size());
-    std::vector<Lifetime> lifetimes;
-    std::vector<NodeId> owners;
-    for (NodeId id = 0; id < graph.size(); ++id) {
-      if (buffer[index(id)] != id || is_callers(id) || step_of(id) != id) continue;
-      lifetimes.push_back({graph[id].shape.size() * value, id, last[index(id)]});
-      owners.push_back(id);
-    }
-    const Placement placement = place(lifetimes);
-    Offsets offsets;
-    offsets.bytes = placement.size;
-    offsets.of.assign(graph.nodes.size(), -1);
-    for (std::size_t i = 0; i < owners.size(); ++i) offsets.of[index(owners[i])] = placement.offsets[i];
-    for (NodeId id = 1; id < graph.size(); ++id) offsets.of[index(id)] = offsets.of[index(buffer[index(id)])];
-    return offsets;
   }
 
   Result<void> check_sizes(int n, std::span<const float> images, std::span<float> scores) const {
@@ -235,15 +162,15 @@ struct CpuExecutor::State {
     const float* images;
     float* scores;
     std::byte* arena;
-    std::byte* scratch;
-    const Offsets& offsets;
+    const Places& places;
     std::int64_t group;  ///< images whose values of one node lie side by side
   };
 
   std::byte* output(const Memory& m, NodeId id, std::int64_t image) const {
     const std::int64_t within = image * graph[id].shape.size() * value;
-    if (is_callers(id)) return reinterpret_cast<std::byte*>(m.scores) + within;
-    return m.arena + m.offsets.of[index(id)] * m.group + within;
+    const std::int64_t offset = m.places.of[index(id)];
+    if (offset == Places::kCallers) return reinterpret_cast<std::byte*>(m.scores) + within;
+    return m.arena + m.places.scratch + offset * m.group + within;
   }
   const std::byte* input(const Memory& m, NodeId id, std::int64_t image) const {
     if (id != 0 || int8()) return output(m, id, image);
@@ -279,78 +206,47 @@ struct CpuExecutor::State {
     io.a = input(m, node.inputs[0], image);
     if (node.inputs.size() > 1) io.b = input(m, node.inputs[1], image);
     io.y = output(m, id, image);
-    io.scratch = m.scratch;
+    io.scratch = m.arena;
     io.alone = true;
     const Layer& layer = *layers[index(id)];
-    pool.run_together([&](Worker& worker) {
-      Steps(worker).step(layer.shared(), [&](const Worker& w) { layer.run(io, w); });
+    pool.run_together([&](Worker& all) {
+      Walk(all).step(layer.shared(), [&](const Worker& worker) { layer.run(io, worker); });
     });
   }
 
-  /// A node with all that it took over: the rest of its segment, a residual Add, an Activate.
-  void run_step(const Memory& m, NodeId id, Steps& steps, double* stage_seconds = nullptr) const {
+  void run_step(const Memory& m, const Step& step, Walk& walk, double* stage_seconds = nullptr) const {
     LayerIo io;
-    NodeId first = id;
-    for (const Segment& s : segments)
-      if (s.last() == id) first = s.first();
-    io.a = input(m, graph[first].inputs[0], 0);
-    if (graph[id].inputs.size() > 1) io.b = input(m, graph[id].inputs[1], 0);
-    if (takeovers.residual[index(id)] != kNobody) io.residual = input(m, takeovers.residual[index(id)], 0);
-    io.y = output(m, id, 0);
-    io.scratch = m.scratch;
+    io.a = input(m, step.a, 0);
+    if (step.b != kNobody) io.b = input(m, step.b, 0);
+    if (step.residual != kNobody) io.residual = input(m, step.residual, 0);
+    io.y = output(m, step.y, 0);
+    io.scratch = m.arena;
     io.stage_seconds = stage_seconds;
-    const Layer* layer = fused[index(id)].get();
-    if (!layer) layer = layers[index(id)].get();
-    steps.step(layer->shared(), [&](const Worker& worker) { layer->run(io, worker); });
+    walk.step(step.layer->shared(), [&](const Worker& worker) { step.layer->run(io, worker); });
   }
-
-  /// Shares the time of a step out among the nodes of its segment, as its stages took theirs.
-  void add_time(NodeId id, double elapsed, std::span<const double, 3> stages,
-                std::span<double> microseconds) const {
-    const double all_stages = stages[0] + stages[1] + stages[2];
-    if (!fused[index(id)] || all_stages == 0) {
-      microseconds[index(id)] += elapsed;
-      return;
-    }
-    for (const Segment& segment : segments) {
-      if (segment.last() != id) continue;
-      const NodeId nodes[3] = {segment.before, segment.depthwise, segment.behind};
-      for (std::size_t stage = 0; stage < 3; ++stage)
-        if (nodes[stage] != Segment::kAbsent)
-          microseconds[index(nodes[stage])] += elapsed * stages[stage] / all_stages;
-    }
-  }
-
-  bool is_step(NodeId id) const { return step[index(id)] == id && takeovers.by[index(id)] == kNobody; }
 
   /// Where image `i` of the caller's lies, and the memory of thread `thread` for what is between.
-  Memory streamed_memory(std::int64_t i, std::span<const float> images, std::span<float> scores,
-                         int thread) const {
-    return {images.data() + i * graph.input_shape().size(),
-            scores.data() + i * graph.output_shape().size(),
-            arena.data() + thread * whole_lines(streamed.bytes),
-            scratch.data() + thread * scratch_bytes,
-            streamed,
-            1};
+  Memory memory_of(std::int64_t i, std::span<const float> images, std::span<float> scores, int thread) const {
+    return {images.data() + i * graph.input_shape().size(), scores.data() + i * graph.output_shape().size(),
+            arena.data() + thread * whole_lines(plan.arena_bytes), places, 1};
   }
 
   /// What happens around the steps of one image.
-  void begin(const Memory& m, Steps& steps) const {
-    if (int8()) steps.step(true, [&](const Worker& worker) { quantize_images(m, worker); });
+  void begin(const Memory& m, Walk& walk) const {
+    if (int8()) walk.step(true, [&](const Worker& worker) { quantize_images(m, worker); });
     if (graph.output == 0 && !int8())
-      steps.step(false, [&](const Worker&) { std::copy_n(m.images, graph.input_shape().size(), m.scores); });
+      walk.step(false, [&](const Worker&) { std::copy_n(m.images, graph.input_shape().size(), m.scores); });
   }
-  void end(const Memory& m, Steps& steps) const {
+  void end(const Memory& m, Walk& walk) const {
     if (!int8()) return;
     const auto size = static_cast<std::size_t>(graph.output_shape().size());
-    steps.step(false, [&](const Worker&) { dequantize_to(m, graph.output, {m.scores, size}); });
+    walk.step(false, [&](const Worker&) { dequantize_to(m, graph.output, {m.scores, size}); });
   }
 
-  void run_image(const Memory& m, Steps& steps) const {
-    begin(m, steps);
-    for (NodeId id = 1; id < graph.size(); ++id)
-      if (is_step(id)) run_step(m, id, steps);
-    end(m, steps);
+  void run_image(const Memory& m, Walk& walk) const {
+    begin(m, walk);
+    for (const Step& step : steps) run_step(m, step, walk);
+    end(m, walk);
   }
 
   /// Whole images to threads as long as there is one for each; the rest one after the other, each shared.
@@ -359,14 +255,14 @@ struct CpuExecutor::State {
     pool.run_together([&](Worker& worker) {
       if (const Range mine = split(whole, worker.thread(), worker.threads()); mine.begin < mine.end) {
         Worker alone;
-        Steps steps(alone);
+        Walk walk(alone);
         for (std::int64_t image = mine.begin; image < mine.end; ++image)
-          run_image(streamed_memory(image, images, scores, worker.thread()), steps);
+          run_image(memory_of(image, images, scores, worker.thread()), walk);
         worker.barrier();
       }
-      Steps steps(worker);
+      Walk walk(worker);
       for (std::int64_t image = whole; image < n; ++image)
-        run_image(streamed_memory(image, images, scores, 0), steps);
+        run_image(memory_of(image, images, scores, 0), walk);
     });
   }
 };
@@ -379,14 +275,15 @@ Isa CpuExecutor::isa() const { return state_->isa; }
 int CpuExecutor::threads() const { return state_->pool.threads(); }
 ThreadPool& CpuExecutor::pool() { return state_->pool; }
 
+const plan::Plan& CpuExecutor::plan() const { return state_->plan; }
+
 std::string_view CpuExecutor::kernel_name(NodeId id) const {
-  const NodeId by = state_->takeovers.by[index(id)];
-  const auto& layer = state_->layers[index(by == kNobody ? id : by)];
+  const Layer* const layer = state_->computed_by[index(id)];
   return layer ? std::string_view(layer->kernel()) : std::string_view();
 }
 
 std::int64_t CpuExecutor::peak_activation_bytes() const {
-  return state_->streamed.bytes + state_->scratch_bytes * state_->pool.threads() +
+  return state_->plan.arena_bytes +
          state_->graph.output_shape().size() * static_cast<std::int64_t>(sizeof(float));
 }
 
@@ -405,8 +302,10 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
     return {};
   }
 
-  LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.bytes * n));
-  const State::Memory memory = {images.data(), scores.data(), arena.data(), s.scratch.data(), s.observed, n};
+  const Places places(s.graph, s.observed);
+  const std::int64_t wholes = s.observed.arena_bytes - s.observed.stage_bytes;
+  LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.stage_bytes + wholes * n));
+  const State::Memory memory = {images.data(), scores.data(), arena.data(), places, n};
   if (s.int8()) s.pool.run_together([&](Worker& worker) { s.quantize_images(memory, worker); });
   if (s.graph.output == 0 && !s.int8()) std::ranges::copy(images, scores.begin());
   AlignedVector<float> real;
@@ -432,23 +331,26 @@ Result<void> CpuExecutor::run_timed(std::span<const float> image, std::span<floa
   if (microseconds.size() != s.graph.nodes.size())
     return fail("{}: {} nodes were given room for {} times", s.graph.name, s.graph.size(),
                 microseconds.size());
-  const State::Memory memory = s.streamed_memory(0, image, scores, 0);
+  const State::Memory memory = s.memory_of(0, image, scores, 0);
   s.pool.run_together([&](Worker& worker) {
-    Steps steps(worker);
-    s.begin(memory, steps);
-    steps.settle();
+    Walk walk(worker);
+    s.begin(memory, walk);
+    walk.settle();
     auto before = std::chrono::steady_clock::now();
-    for (NodeId id = 1; id < s.graph.size(); ++id) {
-      if (!s.is_step(id)) continue;
-      double stages[3] = {};
-      s.run_step(memory, id, steps, stages);
-      steps.settle();
+    for (std::size_t i = 0; i < s.steps.size(); ++i) {
+      double seconds[kMostLayersOfAStage] = {};
+      s.run_step(memory, s.steps[i], walk, seconds);
+      walk.settle();
+      if (worker.thread() != 0) continue;
       const auto now = std::chrono::steady_clock::now();
-      if (worker.thread() == 0)
-        s.add_time(id, std::chrono::duration<double, std::micro>(now - before).count(), stages, microseconds);
+      const double elapsed = std::chrono::duration<double, std::micro>(now - before).count();
       before = now;
+      const double all = std::accumulate(std::begin(seconds), std::end(seconds), 0.0);
+      const std::vector<plan::Layer>& in_stage = s.plan.stages[i].layers;
+      for (std::size_t l = 0; l < in_stage.size(); ++l)
+        microseconds[index(in_stage[l].node)] += all > 0 ? elapsed * seconds[l] / all : l == 0 ? elapsed : 0;
     }
-    s.end(memory, steps);
+    s.end(memory, walk);
   });
   return {};
 }
@@ -459,11 +361,7 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
   LINNET_TRY(const Isa isa, options.isa ? parse_isa(to_string(*options.isa)) : selected_isa());
   LINNET_CHECK(validate(graph));
   auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, options);
-  state->make_layers();
-  state->streamed = state->place_buffers(true);
-  state->observed = state->place_buffers(false);
-  LINNET_TRY(state->arena, Workspace::allocate(whole_lines(state->streamed.bytes) * options.threads));
-  LINNET_TRY(state->scratch, Workspace::allocate(state->scratch_bytes * options.threads));
+  LINNET_TRY(state->arena, Workspace::allocate(whole_lines(state->plan.arena_bytes) * options.threads));
   return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));
 }
 
