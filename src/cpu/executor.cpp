@@ -8,10 +8,12 @@
 #include "cpu/fused.h"
 #include "cpu/layer_parts.h"
 #include "cpu/memory.h"
+#include "cpu/streamed.h"
 #include "graph/passes/passes.h"
 #include "graph/quantized.h"
 #include "numerics/multiplier.h"
 #include "plan/cpu_target.h"
+#include "plan/ram_target.h"
 #include "plan/takeovers.h"
 
 namespace linnet::cpu {
@@ -65,9 +67,10 @@ struct Step {
 /// Where the values lie that exist whole, by node.
 struct Places {
   static constexpr std::int64_t kCallers = -1;
-  std::int64_t scratch;          ///< bytes at the start of the arena for the stage that runs
+  std::int64_t scratch = 0;      ///< bytes at the start of the arena for the stage that runs
   std::vector<std::int64_t> of;  ///< bytes behind those, or kCallers
 
+  Places() = default;
   Places(const Graph& graph, const plan::Plan& plan)
       : scratch(plan.stage_bytes), of(graph.nodes.size(), kCallers) {
     for (const plan::Buffer& b : plan.buffers)
@@ -81,7 +84,10 @@ struct CpuExecutor::State {
   Graph graph;
   Isa isa;
   ThreadPool pool;
-  std::int64_t value;                          ///< bytes of one
+  std::int64_t value;  ///< bytes of one
+  bool by_pixels;
+  Kernels kernels_f32;
+  KernelsS8 kernels_int8;
   std::vector<std::unique_ptr<Layer>> layers;  ///< one a node; none for the Input
   plan::Plan plan;                             ///< of a run without an observer
   plan::Plan observed;                         ///< of a run node by node
@@ -90,17 +96,35 @@ struct CpuExecutor::State {
   std::vector<Step> steps;                ///< one a stage of `plan`
   std::vector<const Layer*> computed_by;  ///< a node's own layer, or the one that took it over
   Workspace arena;                        ///< one a thread; all but the first for batches alone
+  std::optional<StreamedPlan> streamed;   ///< runs `plan` where it is one for so many bytes or one stage
 
   State(Graph g, Isa i, const Options& options)
       : graph(std::move(g)),
         isa(i),
         pool(options.threads),
         value(is_int8(graph) ? 1 : sizeof(float)),
+        by_pixels(options.ram_bytes || options.one_stage),
+        kernels_f32(by_pixels ? any_window(kernels(isa)) : kernels(isa)),
+        kernels_int8(by_pixels ? any_window(kernels_s8(isa)) : kernels_s8(isa)),
         layers(make_layers()),
-        plan(make_plan(options, false)),
-        observed(make_plan(options, true)),
-        places(graph, plan) {
-    make_steps();
+        observed(plan_for_cpu(graph, cpu_target(options, true))) {}
+
+  /// Everything that run() needs but memory.
+  Result<void> make_plan(const Options& options) {
+    for (const auto& layer : layers) computed_by.push_back(layer.get());
+    if (by_pixels) {
+      LINNET_TRY(plan, options.one_stage ? plan_one_stage(graph, ram_target(options))
+                                         : plan_for_ram(graph, ram_target(options)));
+      streamed.emplace(graph, plan, std::span(std::as_const(layers)), kernels_int8);
+    } else {
+      plan = plan_for_cpu(graph, cpu_target(options, false));
+      make_steps();
+    }
+    for (const plan::Stage& stage : plan.stages)
+      for (const plan::Layer& l : stage.layers)
+        if (l.taken_over != kNobody) computed_by[index(l.taken_over)] = layers[index(l.node)].get();
+    places = Places(graph, plan);
+    return {};
   }
 
   bool int8() const { return is_int8(graph); }
@@ -112,12 +136,12 @@ struct CpuExecutor::State {
       if (layer.taken_over != kNobody) nodes[index(layer.node)].taken_over = layer.taken_over;
     std::vector<std::unique_ptr<Layer>> made;
     for (const LayerNode& node : nodes)
-      made.push_back(int8() ? make_layer_s8(graph, node, kernels_s8(isa))
-                            : make_layer_f32(graph, node, kernels(isa)));
+      made.push_back(int8() ? make_layer_s8(graph, node, kernels_int8)
+                            : make_layer_f32(graph, node, kernels_f32));
     return made;
   }
 
-  plan::Plan make_plan(const Options& options, bool node_by_node) const {
+  plan::CpuTarget cpu_target(const Options& options, bool node_by_node) const {
     plan::CpuTarget target;
     target.value_bytes = value;
     target.callers_values = !int8();
@@ -127,11 +151,23 @@ struct CpuExecutor::State {
     target.fuse_above_bytes = options.fuse_above_bytes.value_or(l2_bytes() / 2);
     target.rows_bytes = l2_bytes() / 16 * 3;
     target.scratch_bytes = [&](NodeId id) { return whole_lines(layers[index(id)]->scratch()); };
-    return plan_for_cpu(graph, target);
+    return target;
+  }
+
+  plan::RamTarget ram_target(const Options& options) const {
+    plan::RamTarget target;
+    target.value_bytes = value;
+    target.callers_image = !int8();
+    target.ram_bytes = options.ram_bytes.value_or(0);
+    target.scratch_alignment = kCacheLine;
+    target.scratch_bytes = [&](const plan::Layer& layer, std::int64_t pixels) {
+      return layer.node == 0 ? 0
+                             : streamed_scratch(graph, *layers[index(layer.node)], layer.node, value, pixels);
+    };
+    return target;
   }
 
   void make_steps() {
-    for (const auto& layer : layers) computed_by.push_back(layer.get());
     for (int s = 0; s < static_cast<int>(plan.stages.size()); ++s) {
       const std::vector<plan::Layer>& in_stage = plan.stages[static_cast<std::size_t>(s)].layers;
       const std::vector<NodeId>& inputs = graph[in_stage.front().node].inputs;
@@ -140,11 +176,14 @@ struct CpuExecutor::State {
         fused.push_back(std::make_unique<FusedLayer>(graph, plan, s, std::span(std::as_const(layers))));
         layer = fused.back().get();
       }
-      for (const plan::Layer& l : in_stage)
-        if (l.taken_over != kNobody) computed_by[index(l.taken_over)] = layers[index(l.node)].get();
       steps.push_back({layer, inputs[0], inputs.size() > 1 ? inputs[1] : kNobody,
                        residual_of(graph, in_stage.back()), in_stage.back().value()});
     }
+  }
+
+  /// Bytes of a plan's arena for every thread; one that streams pixels runs on one thread, in one arena.
+  std::int64_t all_arenas() const {
+    return streamed ? plan.arena_bytes : whole_lines(plan.arena_bytes) * pool.threads();
   }
 
   Result<void> check_sizes(int n, std::span<const float> images, std::span<float> scores) const {
@@ -249,6 +288,14 @@ struct CpuExecutor::State {
     end(m, walk);
   }
 
+  void run_streamed(int n, std::span<const float> images, std::span<float> scores) {
+    const auto image_size = static_cast<std::size_t>(graph.input_shape().size());
+    const auto score_size = static_cast<std::size_t>(graph.output_shape().size());
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
+      streamed->run(arena.data(), images.subspan(i * image_size, image_size),
+                    scores.subspan(i * score_size, score_size));
+  }
+
   /// Whole images to threads as long as there is one for each; the rest one after the other, each shared.
   void run_images(int n, std::span<const float> images, std::span<float> scores) {
     const int whole = n - n % pool.threads();
@@ -283,6 +330,7 @@ std::string_view CpuExecutor::kernel_name(NodeId id) const {
 }
 
 std::int64_t CpuExecutor::peak_activation_bytes() const {
+  if (state_->by_pixels) return state_->plan.arena_bytes;
   return state_->plan.arena_bytes +
          state_->graph.output_shape().size() * static_cast<std::int64_t>(sizeof(float));
 }
@@ -298,7 +346,10 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
   State& s = *state_;
   LINNET_CHECK(s.check_sizes(n, images, scores));
   if (!observer) {
-    s.run_images(n, images, scores);
+    if (s.streamed)
+      s.run_streamed(n, images, scores);
+    else
+      s.run_images(n, images, scores);
     return {};
   }
 
@@ -331,6 +382,12 @@ Result<void> CpuExecutor::run_timed(std::span<const float> image, std::span<floa
   if (microseconds.size() != s.graph.nodes.size())
     return fail("{}: {} nodes were given room for {} times", s.graph.name, s.graph.size(),
                 microseconds.size());
+  if (s.streamed) {
+    std::vector<double> seconds(microseconds.size(), 0.0);
+    s.streamed->run(s.arena.data(), image, scores, seconds);
+    for (std::size_t i = 0; i < seconds.size(); ++i) microseconds[i] += seconds[i] * 1e6;
+    return {};
+  }
   const State::Memory memory = s.memory_of(0, image, scores, 0);
   s.pool.run_together([&](Worker& worker) {
     Walk walk(worker);
@@ -361,7 +418,8 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
   LINNET_TRY(const Isa isa, options.isa ? parse_isa(to_string(*options.isa)) : selected_isa());
   LINNET_CHECK(validate(graph));
   auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, options);
-  LINNET_TRY(state->arena, Workspace::allocate(whole_lines(state->plan.arena_bytes) * options.threads));
+  LINNET_CHECK(state->make_plan(options));
+  LINNET_TRY(state->arena, Workspace::allocate(state->all_arenas()));
   return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));
 }
 

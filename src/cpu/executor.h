@@ -21,6 +21,11 @@ struct Options {
   /// A depthwise layer runs a few rows at a time together with the convolutions around it where that keeps
   /// more than so many bytes from being stored; absent: half of the L2 cache. It changes no bit.
   std::optional<std::int64_t> fuse_above_bytes = {};
+  /// Runs in so many bytes, scores and scratch included, where that is possible (plan/ram_target.h): pixel by
+  /// pixel and on one thread, which is slow. It changes no bit.
+  std::optional<std::int64_t> ram_bytes = {};
+  /// Runs as one stage, in which nothing but the scores exists whole (plan/ram_target.h).
+  bool one_stage = false;
 };
 
 class CpuExecutor final : public Executor {
@@ -60,7 +65,7 @@ class CpuExecutor final : public Executor {
 };
 
 /// `graph` is any legal graph. Errors: an illegal graph, a number of threads out of range, an ISA that this
-/// CPU lacks, not enough memory.
+/// CPU lacks, not enough memory; ram_bytes are too few, one stage is impossible.
 Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Options& options = {});
 
 }  // namespace linnet::cpu

@@ -73,6 +73,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
                                            .exact_in_float = layer.exact_in_float()});
     weight_bytes_ = static_cast<std::int64_t>(packed_.bytes());
     shared_ = is_worth_sharing(out_.pixels(), out_.c, depth);
+    layout_ = layout;
     kernel_scratch_ = whole_lines(static_cast<std::int64_t>(convolution_scratch_s8(layout, depth)));
     scratch_ = kernel_scratch_;
     if (pads()) scratch_ += whole_lines(window.kernel_h * padded_row());
@@ -105,9 +106,21 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     }
   }
 
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    ConvolutionS8 a = arguments(io, io.a, n, {0, panels_}, bytes.alone);
+    a.x_pixel = a.x_run = a.run = depth();
+    a.runs = 1;
+    run_(a);
+  }
+  std::int64_t window_scratch(std::int64_t n) const override {
+    return static_cast<std::int64_t>(convolution_scratch_s8(layout_, depth(), static_cast<int>(n)));
+  }
+
   int input_rows() const override { return in_.h; }
 
  private:
+  int depth() const { return window_.kernel_h * window_.kernel_w * in_.c; }
   bool pads() const { return window_.padding != Padding{}; }
   GridCosts grid_costs(std::int64_t rows) const {
     return {.rows = rows,
@@ -133,6 +146,10 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
 
   /// `pixels` output pixels whose windows follow one another from x on.
   void run_pixels(const Io& io, const std::int8_t* x, std::int64_t pixels, Range panels, bool alone) const {
+    run_(arguments(io, x, pixels, panels, alone));
+  }
+  ConvolutionS8 arguments(const Io& io, const std::int8_t* x, std::int64_t pixels, Range panels,
+                          bool alone) const {
     ConvolutionS8 a = {};
     a.x = x;
     a.x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c;
@@ -151,7 +168,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     a.panel_begin = static_cast<int>(panels.begin);
     a.panel_end = static_cast<int>(panels.end);
     a.scratch = io.scratch;
-    run_(a);
+    return a;
   }
 
   /// Output rows of a window that is more than a pixel; io.a is the whole image.
@@ -193,6 +210,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
   std::optional<Table> table_;
   int panels_;
   PackedConvolutionS8 packed_;
+  ConvolutionLayoutS8 layout_ = {};
   std::int64_t kernel_scratch_ = 0;
 };
 
@@ -234,6 +252,20 @@ class DepthwiseS8Layer final : public RowLayer {
   }
 
   void run_rows(const LayerIo& io, int ring, Range rows) const override {
+    run_(arguments(io, ring * in_.w, rows));
+  }
+
+  void run_columns(const LayerIo& io, int ring, int row, Range columns) const override {
+    DepthwiseS8 a = arguments(io, ring, {row, row + 1});
+    a.pad_left -= static_cast<int>(columns.begin) * a.stride_w;
+    a.wo = static_cast<int>(columns.end - columns.begin);
+    run_(a);
+  }
+
+  int input_rows() const override { return in_.h; }
+
+ private:
+  DepthwiseS8 arguments(const LayerIo& io, int ring, Range rows) const {
     const Io v(io);
     DepthwiseS8 a = {};
     a.x = v.a;
@@ -255,12 +287,9 @@ class DepthwiseS8Layer final : public RowLayer {
     a.row_end = static_cast<int>(rows.end);
     a.to = to_;
     a.table = table_ && !io.alone ? table_->data() : nullptr;
-    run_(a);
+    return a;
   }
 
-  int input_rows() const override { return in_.h; }
-
- private:
   Window window_;
   Shape in_;
   Shape out_;
@@ -274,6 +303,7 @@ class DepthwiseS8Layer final : public RowLayer {
 class AddS8Layer final : public KernelLayer<AddS8> {
  public:
   AddS8Layer(const Graph& graph, NodeId id, const KernelsS8& kernels) : KernelLayer(kernels.add) {
+    channels_ = graph[id].shape.c;
     a_.n = graph[id].shape.size();
     a_.zero_a = input_zero_point(graph, id, 0);
     a_.zero_b = input_zero_point(graph, id, 1);
@@ -292,29 +322,43 @@ class AddS8Layer final : public KernelLayer<AddS8> {
       run_(part);
     });
   }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    AddS8 part = a_;
+    part.a = io.a;
+    part.b = io.b;
+    part.y = io.y;
+    part.n = n * channels_;
+    run_(part);
+  }
 
  private:
   AddS8 a_ = {};
+  int channels_ = 0;
 };
 
 class LookupS8Layer final : public KernelLayer<LookupS8> {
  public:
   LookupS8Layer(const Graph& graph, NodeId id, const KernelsS8& kernels)
       : KernelLayer(kernels.lookup),
-        size_(graph[id].shape.size()),
+        shape_(graph[id].shape),
         table_(activation_table(std::get<Activate>(graph[id].op).activation,
                                 *graph[graph[id].inputs[0]].quantization, *graph[id].quantization)) {
-    shared_ = size_ >= kWorthSharing;
+    shared_ = shape_.size() >= kWorthSharing;
   }
   void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
-    in_part<std::int8_t>(worker, size_, [&](std::int64_t begin, std::int64_t end) {
+    in_part<std::int8_t>(worker, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.y + begin, end - begin, table_.data()});
     });
   }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    run_({io.a, io.y, n * shape_.c, table_.data()});
+  }
 
  private:
-  std::int64_t size_;
+  Shape shape_;
   Table table_;
 };
 
@@ -340,6 +384,15 @@ class MultiplyS8Layer final : public KernelLayer<MultiplyS8> {
       run_(a);
     };
     worker.parallel_for(shape_.pixels(), part);
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    MultiplyS8 a = a_;
+    a.x = io.a;
+    a.gate = io.b;
+    a.y = io.y;
+    a.pixels = n;
+    run_(a);
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace linnet::plan {
 namespace {
@@ -111,6 +112,7 @@ Placement place(std::span<const Block> blocks, std::span<const Sharing> sharings
     }
   };
   attempt([](const Block& b) { return b.bytes; });
+  attempt([](const Block& b) { return std::pair(b.alignment, b.bytes); });
   attempt([](const Block& b) { return b.bytes * (b.last - b.first + 1); });
   attempt([](const Block& b) { return b.last - b.first; });
   attempt([](const Block& b) { return b.first; });

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/core.h>
+
 namespace linnet::plan {
 namespace {
 
@@ -15,8 +17,14 @@ const Buffer* find_if(const Plan& plan, int stage, Predicate is) {
 }  // namespace
 
 const Buffer* find(const Plan& plan, int stage, NodeId value) {
+  return find_if(plan, stage, [&](const Buffer& b) {
+    return (b.kind == Buffer::Kind::kWhole || b.kind == Buffer::Kind::kRing) && b.value == value;
+  });
+}
+
+const Buffer* find_sums(const Plan& plan, int stage, NodeId value) {
   return find_if(plan, stage,
-                 [&](const Buffer& b) { return b.kind != Buffer::Kind::kScratch && b.value == value; });
+                 [&](const Buffer& b) { return b.kind == Buffer::Kind::kSums && b.value == value; });
 }
 
 const Buffer* find_scratch(const Plan& plan, int stage) {
@@ -42,6 +50,41 @@ std::vector<NodeId> inputs_of(const Graph& graph, const Stage& stage) {
   std::ranges::sort(inputs);
   inputs.erase(std::ranges::unique(inputs).begin(), inputs.end());
   return inputs;
+}
+
+std::int64_t live_bytes(const Plan& plan, int stage) {
+  std::int64_t end = 0;
+  for (const Buffer& b : plan.buffers)
+    if (b.first <= stage && stage <= b.last)
+      end = std::max(end, b.offset + (b.copies - 1) * b.stride + b.bytes);
+  return end;
+}
+
+std::string dump(const Graph& graph, const Plan& plan) {
+  std::string text = fmt::format("{} bytes\n", plan.arena_bytes);
+  for (int s = 0; s < static_cast<int>(plan.stages.size()); ++s) {
+    text += fmt::format("stage {}\n", s);
+    for (const Layer& layer : plan.stages[static_cast<std::size_t>(s)].layers) {
+      text += fmt::format("  {} {}", op_name(graph[layer.node].op), graph[layer.node].name);
+      if (layer.taken_over != kNobody) text += fmt::format(" and {}", graph[layer.taken_over].name);
+      text += fmt::format(", {} pixels at once\n", layer.tile);
+    }
+    for (const Buffer& b : plan.buffers) {
+      if (s < b.first || b.last < s) continue;
+      text += fmt::format("    {:>9} {:>9}  ", b.offset, b.bytes);
+      if (b.copies > 1) text += fmt::format("x {} ", b.copies);
+      switch (b.kind) {
+        case Buffer::Kind::kWhole: text += fmt::format("whole {}", graph[b.value].name); break;
+        case Buffer::Kind::kRing:
+          text += fmt::format("ring {}, {} pixels", graph[b.value].name, b.pixels);
+          break;
+        case Buffer::Kind::kSums: text += fmt::format("sums {}", graph[b.value].name); break;
+        case Buffer::Kind::kScratch: text += "scratch"; break;
+      }
+      text += '\n';
+    }
+  }
+  return text;
 }
 
 }  // namespace linnet::plan

@@ -35,6 +35,7 @@ struct Buffer {
   enum class Kind {
     kWhole,    ///< all pixels of a value
     kRing,     ///< pixel i, in raster order, in place i % pixels
+    kSums,     ///< of a global average pool: 4 bytes a channel
     kScratch,  ///< a kernel's own, of whichever layer of the stage runs
   };
   Kind kind = Kind::kWhole;
@@ -60,13 +61,19 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
+/// Bytes that a stage's buffers occupy together: from the start of the arena to their last end.
+std::int64_t live_bytes(const Plan& plan, int stage);
+
+/// A few lines a stage: its layers with their tiles, its buffers with size and place. For people and for
+/// golden tests.
+std::string dump(const Graph& graph, const Plan& plan);
+
 /// The buffer that holds `value` while `stage` runs; nullptr: it is the caller's, or none of the stage's.
 const Buffer* find(const Plan& plan, int stage, NodeId value);
+/// The sums of the pool `value` in a stage, or nullptr.
+const Buffer* find_sums(const Plan& plan, int stage, NodeId value);
 /// The stage's scratch, or nullptr.
 const Buffer* find_scratch(const Plan& plan, int stage);
-
-/// Pixels in a stage's ring of `value`, or 0 where it has none.
-std::int64_t ring_pixels(const Plan& plan, int stage, NodeId value);
 
 /// Input 1 of an Add that a layer took over: what is added to the layer's own result; or kNobody.
 NodeId residual_of(const Graph& graph, const Layer& layer);
