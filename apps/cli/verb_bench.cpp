@@ -132,6 +132,7 @@ Result<int> print_ceiling(const Arguments& arguments, const cpu::Ceiling& c) {
                {"memory_gb_s", c.memory_gb_s},
                {"threads", c.threads},
                {"round_trip_ns", c.round_trip_ns},
+               {"barrier_ns", c.barrier_ns},
                {"clock_ghz", c.clock_ghz}}
               .dump() +
           "\n");
@@ -150,6 +151,7 @@ Result<int> print_ceiling(const Arguments& arguments, const cpu::Ceiling& c) {
   row("level 3 cache", c.l3_gb_s, "GB/s");
   row("memory", c.memory_gb_s, "GB/s");
   row("core to core and back", c.round_trip_ns, "ns");
+  row("barrier of all threads", c.barrier_ns, "ns");
   table.row({"core clock", fmt::format("{:.2f} GHz", c.clock_ghz)});
   print(table.text());
   return 0;
@@ -165,7 +167,8 @@ Result<int> run(const Arguments& arguments) {
     LINNET_TRY(Graph graph, read_model(arguments.model));
     LINNET_TRY(graph, with_precision(std::move(graph), arguments.model));
     report.precision = is_int8(graph) ? "int8" : "float32";
-    LINNET_TRY(const auto executor, cpu::make_executor(graph, {.threads = threads, .isa = isa}));
+    LINNET_TRY(const auto executor,
+               cpu::make_executor(graph, {.threads = threads, .isa = isa, .keep_constants = false}));
     graph = {};  // the executor has its own weights; what is measured is its memory
     LINNET_TRY(report.result, cpu::benchmark(*executor, arguments.bench));
     report.model_bytes = executor->weight_bytes();

@@ -17,7 +17,8 @@ std::string_view to_string(Backend backend) { return backend == Backend::kCpu ? 
 
 Result<std::unique_ptr<Executor>> make_executor(const Graph& graph, Backend backend, int threads) {
   if (backend == Backend::kReference) return std::make_unique<reference::Interpreter>(canonical(graph));
-  return cpu::make_executor(graph, {.threads = threads > 0 ? threads : default_threads(), .isa = {}});
+  return cpu::make_executor(
+      graph, {.threads = threads > 0 ? threads : default_threads(), .isa = {}, .keep_constants = false});
 }
 
 int default_threads() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 256); }

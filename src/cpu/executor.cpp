@@ -64,6 +64,13 @@ struct Step {
   NodeId y;            ///< the value that comes out
 };
 
+void drop_weight(Op& op) {
+  const auto drop = [](auto& layer) { layer.weight = layer.weight.without_values(); };
+  std::visit(Overloaded{[&](Convolution& layer) { drop(layer); }, [&](Depthwise& layer) { drop(layer); },
+                        [&](Linear& layer) { drop(layer); }, [](auto&) {}},
+             op);
+}
+
 /// Where the values lie that exist whole, by node.
 struct Places {
   static constexpr std::int64_t kCallers = -1;
@@ -106,7 +113,7 @@ struct CpuExecutor::State {
         by_pixels(options.ram_bytes || options.one_stage),
         kernels_f32(by_pixels ? any_window(kernels(isa)) : kernels(isa)),
         kernels_int8(by_pixels ? any_window(kernels_s8(isa)) : kernels_s8(isa)),
-        layers(make_layers()),
+        layers(make_layers(options.keep_constants)),
         observed(plan_for_cpu(graph, cpu_target(options, true))) {}
 
   /// Everything that run() needs but memory.
@@ -129,15 +136,22 @@ struct CpuExecutor::State {
 
   bool int8() const { return is_int8(graph); }
 
-  std::vector<std::unique_ptr<Layer>> make_layers() const {
+  /// Each layer packs its weights, and those that it was made of are let go before the next one is made.
+  std::vector<std::unique_ptr<Layer>> make_layers(bool keep_constants) {
     std::vector<LayerNode> nodes;
     for (NodeId id = 0; id < graph.size(); ++id) nodes.push_back({id});
     for (const plan::Layer& layer : plan::layers_with_takeovers(graph))
       if (layer.taken_over != kNobody) nodes[index(layer.node)].taken_over = layer.taken_over;
+    for (NodeId id = 0; id < graph.size(); ++id)
+      if (const auto weights = layer_weights(graph[id].op)) weights->weight.release_pages();
     std::vector<std::unique_ptr<Layer>> made;
-    for (const LayerNode& node : nodes)
+    for (const LayerNode& node : nodes) {
       made.push_back(int8() ? make_layer_s8(graph, node, kernels_int8)
                             : make_layer_f32(graph, node, kernels_f32));
+      Op& op = graph[node.id].op;
+      if (const auto weights = layer_weights(op)) weights->weight.release_pages();
+      if (!keep_constants) drop_weight(op);
+    }
     return made;
   }
 

@@ -1,5 +1,5 @@
-// A plan for so many bytes of RAM, run in exactly so many: between guard pages, poisoned before each image, the
-// scores are the reference's.
+// A plan for so many bytes of RAM, run in exactly so many: between guard pages, poisoned before each image,
+// the scores are the reference's.
 #include "cpu/streamed.h"
 
 #include "cpu/kernels/guarded.h"
@@ -25,9 +25,11 @@ TEST(streamed, smoke) {
     const auto image = random.values(static_cast<std::size_t>(source.input_shape().size()), -3, 3);
     const Graph graph = RandomInt8(random, seed % 2 == 0 ? 12 : 0)(source, image);
     for (const Isa isa : available_isas()) {
-      EXPECT_EQ(run(*executor(source, {.isa = isa, .ram_bytes = 1 << 22}), 1, image), run(*executor(source, {.isa = isa}), 1, image))
+      EXPECT_EQ(run(*executor(source, {.isa = isa, .ram_bytes = 1 << 22}), 1, image),
+                run(*executor(source, {.isa = isa}), 1, image))
           << "float seed " << seed << ", " << to_string(isa) << dump(source);
-      EXPECT_EQ(run(*executor(graph, {.isa = isa, .ram_bytes = 1 << 22}), 1, image), reference_scores(graph, image))
+      EXPECT_EQ(run(*executor(graph, {.isa = isa, .ram_bytes = 1 << 22}), 1, image),
+                reference_scores(graph, image))
           << "int8 seed " << seed << ", " << to_string(isa) << dump(graph);
       if (HasFailure()) return;
     }
