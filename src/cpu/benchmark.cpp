@@ -109,7 +109,7 @@ Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options
   BenchResult result;
   result.macs = totals(graph).macs;
   constexpr double kWindowMs = 5;  // long beside a sample of the ceiling, short beside its changes
-  CeilingSampler ceiling(executor.isa(), executor.pool(), is_int8(graph));
+  CeilingSampler ceiling(executor.isa(), executor.pool(), executor.precision());
   std::vector<double> times;
   std::vector<double> ceilings = {ceiling.gmacs()};
   std::vector<double> shares;

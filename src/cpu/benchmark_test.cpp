@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "cpu/ceiling.h"
-#include "cpu/random_graph.h"
 #include "graph/families/family.h"
+#include "graph/random_graph.h"
 #include "graph/statistics.h"
 
 namespace linnet::cpu {

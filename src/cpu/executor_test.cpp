@@ -1,8 +1,8 @@
 #include "cpu/executor.h"
 
 #include "cpu/node_check.h"
-#include "cpu/random_graph.h"
 #include "graph/families/family.h"
+#include "graph/random_graph.h"
 
 namespace linnet::cpu {
 namespace {
