@@ -325,6 +325,30 @@ TEST_F(cli_test, bench_gives_every_field_of_the_contract) {
   }
 }
 
+TEST_F(cli_test, the_roofline_has_a_dot_for_every_layer_that_multiplies) {
+  const std::string path = folder.path() / "roofline.svg";
+  const json bench =
+      run_json({"bench", "--model", kNetwork, "--threads", "1", "--runs", "3", "--roofline", path, "--json"});
+  std::size_t expected = 2;  // the legend's
+  for (const json& layer : bench["layers"]) {
+    EXPECT_GT(layer["bytes"].get<std::int64_t>(), 0) << layer["name"];
+    expected += layer["macs"] > 0 && layer["microseconds"] > 0;
+  }
+  std::ifstream file(path);
+  const std::string svg{std::istreambuf_iterator<char>(file), {}};
+  std::size_t circles = 0;
+  for (std::size_t at = 0; (at = svg.find("<circle", at)) != std::string::npos; ++at) ++circles;
+  EXPECT_EQ(circles, expected);
+  EXPECT_THAT(svg, StartsWith("<svg xmlns="));
+  EXPECT_THAT(svg, HasSubstr("</svg>"));
+  for (const char* text : {"float32", "GMAC/s", "memory", "L1", "classifier.1"})
+    EXPECT_THAT(svg, HasSubstr(text));
+  for (const char* number : {"nan", "inf"}) EXPECT_THAT(svg, Not(HasSubstr(number)));
+  const Outcome nowhere = run({"bench", "--model", kNetwork, "--runs", "1", "--roofline", path + "/no"});
+  EXPECT_EQ(nowhere.code, 1);
+  EXPECT_THAT(nowhere.err, HasSubstr("roofline.svg/no"));
+}
+
 TEST_F(cli_test, a_plan_gives_every_field_of_the_contract_and_a_picture) {
   const std::string picture_file = folder.path() / "plan.svg";
   const json plan =
