@@ -225,7 +225,8 @@ class DepthwiseS8Layer final : public RowLayer {
     const LayerWeights weights = *layer_weights(graph[node.id].op);
     const IntegerLayer layer = integer_layer(graph, node.id);
     to_ = layer.output;
-    const DepthwiseWeightsS8 from = {.c = in_.c,
+    const DepthwiseWeightsS8 from = {.w = in_.w,
+                                     .c = in_.c,
                                      .kernel_h = window_.kernel_h,
                                      .kernel_w = window_.kernel_w,
                                      .stride_h = window_.stride_h,
