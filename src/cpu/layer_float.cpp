@@ -267,7 +267,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
   int width_ = 0;  ///< float32: values in a vector
   int panels_ = 0;
   std::int64_t copied_bytes_ = 0;  ///< of copy_windows()
-  Constant weight_;  ///< float32: until they are packed
+  Constant weight_;                ///< float32: until they are packed
   Constant bias_;
   std::conditional_t<kIsHalf<T>, PackedConvolutionHalf<T>, std::monostate> packed_;
   const float* weights_ = nullptr;  ///< float32: packed
