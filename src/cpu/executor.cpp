@@ -139,12 +139,12 @@ struct CpuExecutor::State {
     for (const plan::Layer& layer : plan::layers_with_takeovers(graph))
       if (layer.taken_over != kNobody) nodes[index(layer.node)].taken_over = layer.taken_over;
     for (NodeId id = 0; id < graph.size(); ++id)
-      if (const auto weights = layer_weights(graph[id].op)) weights->weight.release_pages();
+      if (const auto of = layer_weights(graph[id].op)) of->weight.release_pages();
     std::vector<std::unique_ptr<Layer>> made;
     for (const LayerNode& node : nodes) {
       made.push_back(storage.make_layer(graph, node));
       Op& op = graph[node.id].op;
-      if (const auto weights = layer_weights(op)) weights->weight.release_pages();
+      if (const auto of = layer_weights(op)) of->weight.release_pages();
       if (!keep_constants) drop_weight(op);
     }
     return made;

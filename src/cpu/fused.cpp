@@ -95,10 +95,10 @@ void FusedLayer::run_rows(const LayerIo& io, Range all, std::byte* scratch, doub
     clock.add_to(depthwise_layer);
     if (!behind_) continue;
     const std::ptrdiff_t offset = rows.begin * row_bytes(out_);
-    part.a = block;
+    part.a = block - rows.begin * row_bytes(middle_);  // where row 0 of all would be
     part.y = io.y + offset;
     part.residual = io.residual ? io.residual + offset : nullptr;
-    behind_->run_rows(part, step_, {0, rows.end - rows.begin});
+    behind_->run_rows(part, middle_.h, rows);
     clock.add_to(depthwise_layer + 1);
   }
 }

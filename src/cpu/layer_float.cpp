@@ -49,8 +49,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
         finish_(finish_of(activation)),
         residual_finish_(finish_of(residual_finish)),
         depth_(window.kernel_h * window.kernel_w * in.c),
-        weight_(weight),
-        bias_(bias) {
+        weight_(kIsHalf<T> ? Constant() : weight),
+        bias_(kIsHalf<T> ? Constant() : bias) {
     this->gives_real_ = gives_real;
     this->shared_ = is_worth_sharing(out.pixels(), out.c, window.kernel_h * window.kernel_w * in.c);
     if (pads())
@@ -123,10 +123,13 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
   std::size_t weights() const {
     return static_cast<std::size_t>(whole_lines(this->weight_bytes_)) / sizeof(float);
   }
-  /// float32: puts the weights at `place`, which must outlive the layer; before the first run.
+  /// float32: puts the weights at `place`, which must outlive the layer, and lets go of those that it was
+  /// made of; once, before the first run.
   void pack(float* place) {
     pack_convolution_f32(width_, out_.c, depth_, weight_.values().data(), values_or_null(bias_), place);
     weights_ = place;
+    weight_.release_pages();
+    weight_ = bias_ = Constant();
   }
   /// Multiply-adds that leave time to fetch weights: windows fetch their own input.
   std::int64_t macs_to_fetch_in() const { return is_pointwise() ? out_.size() * depth_ : 0; }
@@ -264,8 +267,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
   int width_ = 0;  ///< float32: values in a vector
   int panels_ = 0;
   std::int64_t copied_bytes_ = 0;  ///< of copy_windows()
-  const Constant& weight_;
-  const Constant& bias_;
+  Constant weight_;                ///< float32: until they are packed
+  Constant bias_;
   std::conditional_t<kIsHalf<T>, PackedConvolutionHalf<T>, std::monostate> packed_;
   const float* weights_ = nullptr;  ///< float32: packed
   std::span<const float> fetch_;
