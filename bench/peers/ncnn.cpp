@@ -3,7 +3,7 @@
 #include <map>
 
 #include <fmt/core.h>
-#include <ncnn/net.h>
+#include <net.h>
 
 #include "driver.h"
 #include "graph/quantized.h"
