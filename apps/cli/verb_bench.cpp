@@ -170,10 +170,12 @@ Result<int> run(const Arguments& arguments) {
     LINNET_TRY(Graph graph, read_model(arguments.model));
     LINNET_TRY(graph, with_precision(std::move(graph), arguments.model));
     report.name = graph.name;
-    report.precision = is_int8(graph) ? "int8" : "float32";
-    LINNET_TRY(const auto executor, cpu::make_executor(graph, {.threads = threads, .isa = isa}));
+    LINNET_TRY(const auto precision, executor_precision(arguments.model));
+    LINNET_TRY(const auto executor,
+               cpu::make_executor(graph, {.threads = threads, .isa = isa, .precision = precision}));
     graph = {};  // the executor has its own weights; what is measured is its memory
     LINNET_TRY(report.result, cpu::benchmark(*executor, arguments.bench));
+    report.precision = to_string(executor->precision());
     report.model_bytes = executor->weight_bytes();
     report.peak_activation_bytes = executor->peak_activation_bytes();
   }

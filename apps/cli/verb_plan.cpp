@@ -112,10 +112,12 @@ void print_text(const cpu::CpuExecutor& executor) {
 Result<int> run(const Arguments& arguments) {
   LINNET_TRY(Graph graph, read_model(arguments.model));
   LINNET_TRY(graph, with_precision(std::move(graph), arguments.model));
+  LINNET_TRY(const auto precision, executor_precision(arguments.model));
   const int threads = arguments.model.threads > 0 ? arguments.model.threads : 1;
-  LINNET_TRY(const auto executor,
-             cpu::make_executor(
-                 graph, {.threads = threads, .ram_bytes = arguments.ram, .one_stage = arguments.one_stage}));
+  LINNET_TRY(const auto executor, cpu::make_executor(graph, {.threads = threads,
+                                                             .precision = precision,
+                                                             .ram_bytes = arguments.ram,
+                                                             .one_stage = arguments.one_stage}));
   const Plan& plan = executor->plan();
   if (!arguments.svg.empty()) {
     std::ofstream file(arguments.svg);
@@ -128,7 +130,7 @@ Result<int> run(const Arguments& arguments) {
       stages.push_back(to_json(executor->graph(), plan, s));
     print(Json{{"peak_bytes", executor->peak_activation_bytes()},
                {"weights_bytes", executor->weight_bytes()},
-               {"precision", is_int8(graph) ? "int8" : "float32"},
+               {"precision", to_string(executor->precision())},
                {"stages", stages}}
               .dump() +
           "\n");

@@ -78,17 +78,16 @@ Result<nlohmann::ordered_json> measure(const std::string& name, Arguments& argum
   // The engine's own threads may still be waiting in a loop: the ceiling is that of the calling one's core.
   LINNET_TRY(const cpu::Isa isa, cpu::selected_isa());
   ThreadPool pool(1);
-  cpu::CeilingSampler ceiling(isa, pool, int8);
+  LINNET_TRY(const cpu::Precision precision, cpu::parse_precision(arguments.precision));
+  cpu::CeilingSampler ceiling(isa, pool, precision);
   LINNET_TRY(const cpu::BenchResult r,
              cpu::time_runs([&] { return engine->run(image, scores); }, macs, ceiling, arguments.bench));
   json["median_ms"] = r.median_ms;
   json["min_ms"] = r.min_ms;
   json["runs"] = r.runs;
   json["macs"] = r.macs;
-  if (!arguments.setup.bf16) {  // the sampler knows no bf16: compare.py takes the ceiling from Linnet's own runs
-    json["share_of_ceiling"] = r.share_of_ceiling / arguments.setup.threads;
-    json["ceiling_gmacs"] = r.ceiling_gmacs * arguments.setup.threads;
-  }
+  json["share_of_ceiling"] = r.share_of_ceiling / arguments.setup.threads;
+  json["ceiling_gmacs"] = r.ceiling_gmacs * arguments.setup.threads;
   json["peak_rss_bytes"] = cpu::peak_rss_bytes();
   return json;
 }

@@ -68,7 +68,7 @@ void expect_scores(const CpuExecutor& planned, std::span<const float> image,
   std::vector<std::unique_ptr<Layer>> layers;
   for (const LayerNode& node : nodes)
     layers.push_back(is_int8(graph) ? make_layer_s8(graph, node, int8)
-                                    : make_layer_f32(graph, node, float32));
+                                    : make_layer_float<float>(graph, node, float32));
   StreamedPlan streamed(graph, plan, layers, int8);
   Random random(17);
   for (const bool at_the_end : {false, true}) {

