@@ -78,7 +78,9 @@ Result<nlohmann::ordered_json> measure(const std::string& name, Arguments& argum
   // The engine's own threads may still be waiting in a loop: the ceiling is that of the calling one's core.
   LINNET_TRY(const cpu::Isa isa, cpu::selected_isa());
   ThreadPool pool(1);
-  LINNET_TRY(const cpu::Precision precision, cpu::parse_precision(arguments.precision));
+  const auto precision = int8                   ? cpu::Precision::kInt8
+                         : arguments.setup.bf16 ? cpu::Precision::kBf16
+                                                : cpu::Precision::kFloat32;
   cpu::CeilingSampler ceiling(isa, pool, precision);
   LINNET_TRY(const cpu::BenchResult r,
              cpu::time_runs([&] { return engine->run(image, scores); }, macs, ceiling, arguments.bench));

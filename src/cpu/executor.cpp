@@ -57,6 +57,7 @@ struct CpuExecutor::State {
   ThreadPool pool;
   bool by_pixels;
   std::vector<std::unique_ptr<Layer>> layers;  ///< one a node; none for the Input
+  AlignedVector<float> weights;                ///< of the dense layers of a float32 graph
   plan::Plan plan;                             ///< of a run without an observer
   plan::Plan observed;                         ///< of a run node by node
   Places places;                               ///< of `plan`
@@ -77,6 +78,7 @@ struct CpuExecutor::State {
 
   /// Everything that run() needs but memory.
   Result<void> make_plan(const Options& options) {
+    weights = pack_weights_f32(layers);
     for (const auto& layer : layers) computed_by.push_back(layer.get());
     if (by_pixels) {
       LINNET_TRY(plan, options.one_stage ? plan_one_stage(graph, ram_target(options))

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/aligned.h"
 #include "base/thread_pool.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/kernels_s8.h"
@@ -94,5 +95,10 @@ struct LayerNode {
 template <class T>
 std::unique_ptr<Layer> make_layer_float(const Graph& graph, LayerNode node, const FloatTable<T>& kernels);
 std::unique_ptr<Layer> make_layer_s8(const Graph& graph, LayerNode node, const KernelsS8& kernels);
+
+/// Packs the weights of the float32 dense layers, one behind the other, and has each layer bring those of
+/// later ones into the cache, which would wait for memory otherwise. Before the first run; what it returns
+/// must outlive the layers.
+AlignedVector<float> pack_weights_f32(std::span<const std::unique_ptr<Layer>> layers);
 
 }  // namespace linnet::cpu

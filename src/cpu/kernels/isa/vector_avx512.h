@@ -13,6 +13,7 @@ namespace {
 struct F32 {
   static constexpr int kWidth = 16;
   static constexpr int kRegisters = 32;
+  static constexpr bool kHalves = true;  ///< half a vector costs half as much
   __m512 v;
 
   static F32 zero() { return {_mm512_setzero_ps()}; }
@@ -51,8 +52,15 @@ struct F32 {
   /// The second operand where either is not a number.
   friend F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
   friend F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+  /// Of the low half alone; the other half is anything.
+  friend F32 fma_low(F32 a, F32 b, F32 c) {
+    return {_mm512_castps256_ps512(_mm256_fmadd_ps(low(a), low(b), low(c)))};
+  }
+  static F32 set_low(float x) { return {_mm512_castps256_ps512(_mm256_set1_ps(x))}; }
+  void store_low(float* p) const { _mm256_storeu_ps(p, low(*this)); }
 
  private:
+  static __m256 low(F32 a) { return _mm512_castps512_ps256(a.v); }
   template <class Half>
   static F32 load_half(const Half* p) {
     return {widen(Half{}, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
