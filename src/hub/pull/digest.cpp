@@ -52,7 +52,8 @@ Result<Digests> digests_of_file(const std::filesystem::path& path) {
 }
 
 Result<std::string> sha256_of(std::span<const std::span<const std::byte>> parts) {
-  Hash hash(EVP_sha256());
+  LINNET_TRY(const CryptoLibrary* const crypto, crypto_library());
+  Hash hash(*crypto, crypto->sha256());
   for (const auto part : parts) hash.update(part.data(), part.size());
   std::string hex = hash.hex();
   if (hex.empty()) return fail("OpenSSL refuses to compute a SHA-256 hash");
