@@ -5,7 +5,7 @@ Usage: compare.py LINNET [options]
   LINNET              the tool, build/release/linnet; the peers' drivers lie beside it where LINNET_PEERS built them
   --networks N,...    of V1, V2, V3-Large, V3-Small, V4-Conv-S, V4-Conv-M (default: the first four)
   --precisions P,...  of float32, int8, bf16 (default: all)
-  --engines E,...     of linnet, xnnpack, onednn, onnxruntime (default: all that are found)
+  --engines E,...     of linnet, xnnpack, onednn, ncnn, onnxruntime (default: all that are found)
   --threads N,...     (default: 1,2)
   --resolution N      (default 224)
   --rounds N          how often each is measured, all in turn; the median of the clean rounds counts (default 4)
@@ -43,8 +43,8 @@ FAMILIES = {
     "V4-Conv-M": "mobilenet_v4_conv_medium",
 }
 PRECISIONS = ("float32", "int8", "bf16")
-ENGINES = {"linnet": "Linnet", "xnnpack": "XNNPACK", "onednn": "oneDNN", "onnxruntime": "ONNX Runtime"}
-ABLE = {"xnnpack": ("float32", "int8"), "onednn": PRECISIONS, "onnxruntime": ("float32", "int8")}
+ENGINES = {"linnet": "Linnet", "xnnpack": "XNNPACK", "onednn": "oneDNN", "ncnn": "ncnn", "onnxruntime": "ONNX Runtime"}
+ABLE = {"xnnpack": ("float32", "int8"), "onednn": PRECISIONS, "ncnn": ("float32", "bf16"), "onnxruntime": ("float32", "int8")}
 NODE_DRIVER = pathlib.Path(__file__).resolve().parent / "peers" / "onnxruntime.cjs"
 TOLERANCE = {"float32": 1e-3, "int8": 0.1, "bf16": 0.1}
 

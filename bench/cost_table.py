@@ -6,7 +6,7 @@ Usage: cost_table.py LINNET [options]
   --network FAMILY    (default mobilenet_v2)
   --precision P       float32, bf16 or int8 (default float32)
   --threads N         (default 1)
-  --quick             three widths, resolutions and batches: a minute
+  --quick             fewer resolutions and batches: less than a minute
   --widths, --resolutions, --batches N,...   another grid
 
 The model of an image's time is a sum of four costs that are not negative: of a multiply-add, of an output stored, of a
@@ -28,7 +28,7 @@ import quiet
 WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.4)
 RESOLUTIONS = (96, 128, 160, 224, 320, 448)
 BATCHES = (1, 4, 16, 64)
-QUICK = ((0.35, 0.75, 1.4), (96, 224, 448), (1, 8))
+QUICK = (WIDTHS, (96, 224, 448), (1, 8))
 BYTES = {"float32": 4, "bf16": 2, "int8": 1}
 COSTS = ("ns a multiply-add", "ns an output", "ns a byte", "ns a barrier")
 MODEL_LIMIT = 1.3

@@ -18,8 +18,9 @@ class LinnetEngine final : public bench::Engine {
 };
 
 Result<std::unique_ptr<bench::Engine>> make(const Graph& graph, const bench::Setup& setup) {
-  if (setup.bf16) return fail("bf16 is timed by linnet bench --precision bf16");
-  LINNET_TRY(auto executor, cpu::make_executor(graph, {.threads = setup.threads}));
+  std::optional<cpu::Precision> precision;
+  if (setup.bf16) precision = cpu::Precision::kBf16;
+  LINNET_TRY(auto executor, cpu::make_executor(graph, {.threads = setup.threads, .precision = precision}));
   return std::make_unique<LinnetEngine>(std::move(executor));
 }
 

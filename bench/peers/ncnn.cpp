@@ -1,9 +1,7 @@
 // ncnn: the network as its text form and a buffer of weights, both made here, in float32 or with bf16
 // storage.
-#include <map>
-
 #include <fmt/core.h>
-#include <ncnn/net.h>
+#include <net.h>
 
 #include "driver.h"
 #include "graph/quantized.h"
@@ -86,6 +84,10 @@ class Writer {
     return {};
   }
 
+  static std::string product_text(const Constant& weight, std::size_t outputs) {
+    return fmt::format("0={} 1=1 2={}", outputs, weight.size());
+  }
+
   static std::string window_text(const Window& w) {
     const Padding& p = w.padding;
     return fmt::format("1={} 11={} 3={} 13={} 4={} 15={} 14={} 16={} 5=1", w.kernel_w, w.kernel_h, w.stride_w,
@@ -116,6 +118,8 @@ class Writer {
         Overloaded{
             [&](const Convolution& op) {
               constants(op.weight, op.bias, outputs, channels, outputs);
+              if (graph_[graph_[id].inputs[0]].shape.pixels() == 1 && op.weight.size() == outputs * channels)
+                return weighted(id, "InnerProduct", product_text(op.weight, outputs), op.activation);
               return weighted(id, "Convolution",
                               fmt::format("0={} {} 6={}", outputs, window_text(op.window), op.weight.size()),
                               op.activation);
@@ -129,8 +133,7 @@ class Writer {
             },
             [&](const Linear& op) {
               constants(op.weight, op.bias, outputs, channels, outputs);
-              return weighted(id, "InnerProduct", fmt::format("0={} 1=1 2={}", outputs, op.weight.size()),
-                              op.activation);
+              return weighted(id, "InnerProduct", product_text(op.weight, outputs), op.activation);
             },
             [&](const Add& op) -> Result<void> {
               if (op.activation != Activation::kNone)

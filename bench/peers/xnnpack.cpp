@@ -2,7 +2,6 @@
 // weights).
 #include <cmath>
 #include <limits>
-#include <map>
 
 #include <pthreadpool.h>
 #include <xnnpack.h>

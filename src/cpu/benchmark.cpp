@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <numeric>
 
 #include "base/random.h"
@@ -52,12 +53,16 @@ double share(double macs, double milliseconds, double ceiling_gmacs) {
   return milliseconds > 0 && ceiling_gmacs > 0 ? 1e-6 * macs / milliseconds / ceiling_gmacs : 0;
 }
 
-std::int64_t touched_bytes(const Graph& graph, NodeId id) {
-  const std::int64_t element = is_int8(graph) ? 1 : sizeof(float);
+/// Inputs, output, weights and biases of a node, each once.
+std::int64_t touched_bytes(const Graph& graph, NodeId id, Precision precision) {
+  const std::int64_t element = precision == Precision::kInt8 ? 1 : precision == Precision::kFloat32 ? 4 : 2;
   std::int64_t bytes = graph[id].shape.size() * element;
   for (const NodeId input : graph[id].inputs) bytes += graph[input].shape.size() * element;
-  if (const auto layer = layer_weights(graph[id].op))
-    bytes += static_cast<std::int64_t>(layer->weight.bytes().size() + layer->bias.bytes().size());
+  if (const auto layer = layer_weights(graph[id].op)) {
+    const std::vector<int>& dims = layer->weight.dims();
+    bytes += std::accumulate(dims.begin(), dims.end(), element, std::multiplies<std::int64_t>());
+    bytes += std::int64_t{4} * layer->channels;
+  }
   return bytes;
 }
 
@@ -90,7 +95,7 @@ Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler
                       .op = std::string(op_name(graph[id].op)),
                       .kernel = std::string(executor.kernel_name(id)),
                       .macs = statistics[i].macs,
-                      .bytes = touched_bytes(graph, id),
+                      .bytes = touched_bytes(graph, id, executor.precision()),
                       .microseconds = median(times[i]),
                       .share_of_ceiling = median(shares[i])});
   }

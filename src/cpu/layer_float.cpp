@@ -49,9 +49,10 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
         finish_(finish_of(activation)),
         residual_finish_(finish_of(residual_finish)),
         depth_(window.kernel_h * window.kernel_w * in.c),
-        weight_(weight),
-        bias_(bias) {
+        weight_(kIsHalf<T> ? Constant() : weight),
+        bias_(kIsHalf<T> ? Constant() : bias) {
     this->gives_real_ = gives_real;
+    this->shared_ = is_worth_sharing(out.pixels(), out.c, window.kernel_h * window.kernel_w * in.c);
     if (pads())
       copied_bytes_ =
           whole_lines(std::int64_t{kCopiedWindows} * depth_ * static_cast<std::int64_t>(sizeof(T)));
@@ -70,10 +71,10 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
     }
   }
 
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
     if (is_pointwise())
-      for_each_rectangle(pool, out_.pixels(), panels_, [&](int thread, Range pixels, Range panels) {
+      in_rectangle(worker, grid_costs(out_.pixels()), [&](int thread, Range pixels, Range panels) {
         Values<T> own = io;
         const std::ptrdiff_t offset = pixels.begin * out_.c;
         own.a += pixels.begin * in_.c;
@@ -83,7 +84,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
         run_pixels(own, pixels.end - pixels.begin, panels, share(pixels, panels));
       });
     else
-      for_each_rectangle(pool, out_.h, panels_, [&](int thread, Range rows, Range panels) {
+      in_rectangle(worker, grid_costs(out_.h), [&](int thread, Range rows, Range panels) {
         Values<T> own = io;
         const std::ptrdiff_t offset = rows.begin * row_size(out_);
         if (io.residual) own.residual += offset;
@@ -122,10 +123,13 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
   std::size_t weights() const {
     return static_cast<std::size_t>(whole_lines(this->weight_bytes_)) / sizeof(float);
   }
-  /// float32: puts the weights at `place`, which must outlive the layer; before the first run.
+  /// float32: puts the weights at `place`, which must outlive the layer, and lets go of those that it was
+  /// made of; once, before the first run.
   void pack(float* place) {
     pack_convolution_f32(width_, out_.c, depth_, weight_.values().data(), values_or_null(bias_), place);
     weights_ = place;
+    weight_.release_pages();
+    weight_ = bias_ = Constant();
   }
   /// Multiply-adds that leave time to fetch weights: windows fetch their own input.
   std::int64_t macs_to_fetch_in() const { return is_pointwise() ? out_.size() * depth_ : 0; }
@@ -134,6 +138,13 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
 
  private:
   bool pads() const { return window_.padding != Padding{}; }
+  GridCosts grid_costs(std::int64_t rows) const {
+    return {.rows = rows,
+            .columns = panels_,
+            .row_pixels = out_.pixels() / rows,
+            .row_bytes = static_cast<std::int64_t>(sizeof(T)) * (in_.size() + out_.size()) / rows,
+            .column_bytes = this->weight_bytes_ / panels_};
+  }
   /// All pixels follow one another, over the ends of rows too.
   bool is_pointwise() const {
     return window_.kernel_h == 1 && window_.kernel_w == 1 && window_.stride_h == 1 && window_.stride_w == 1 &&
@@ -256,8 +267,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
   int width_ = 0;  ///< float32: values in a vector
   int panels_ = 0;
   std::int64_t copied_bytes_ = 0;  ///< of copy_windows()
-  const Constant& weight_;
-  const Constant& bias_;
+  Constant weight_;                ///< float32: until they are packed
+  Constant bias_;
   std::conditional_t<kIsHalf<T>, PackedConvolutionHalf<T>, std::monostate> packed_;
   const float* weights_ = nullptr;  ///< float32: packed
   std::span<const float> fetch_;
@@ -283,8 +294,8 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
     }
   }
 
-  void run(const LayerIo& io, ThreadPool& pool) const override {
-    pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
+  void run(const LayerIo& io, const Worker& worker) const override {
+    worker.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       LayerIo own = io;
       own.y += begin * row_size(out_) * static_cast<std::ptrdiff_t>(sizeof(T));
       run_rows(own, in_.h, {begin, end});
@@ -366,10 +377,12 @@ template <class T>
 class AddLayer final : public KernelLayer<AddOf<T>> {
  public:
   AddLayer(const Add& op, Shape shape, const FloatKernels<T>& kernels)
-      : KernelLayer<AddOf<T>>(kernels.add), shape_(shape), finish_(finish_of(op.activation)) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer<AddOf<T>>(kernels.add), shape_(shape), finish_(finish_of(op.activation)) {
+    this->shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
-    for_each_part<T>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+    in_part<T>(worker, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a + begin, io.b + begin, io.y + begin, end - begin, finish_});
     });
   }
@@ -387,10 +400,12 @@ template <class T>
 class ActivateLayer final : public KernelLayer<ActivateOf<T>> {
  public:
   ActivateLayer(const Activate& op, Shape shape, const FloatKernels<T>& kernels)
-      : KernelLayer<ActivateOf<T>>(kernels.activate), shape_(shape), finish_(finish_of(op.activation)) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer<ActivateOf<T>>(kernels.activate), shape_(shape), finish_(finish_of(op.activation)) {
+    this->shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
-    for_each_part<T>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+    in_part<T>(worker, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a + begin, io.y + begin, end - begin, finish_});
     });
   }
@@ -408,15 +423,16 @@ template <class T>
 class MultiplyLayer final : public KernelLayer<MultiplyOf<T>> {
  public:
   MultiplyLayer(Shape shape, const FloatKernels<T>& kernels)
-      : KernelLayer<MultiplyOf<T>>(kernels.multiply), shape_(shape) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer<MultiplyOf<T>>(kernels.multiply), shape_(shape) {
+    this->shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       const std::ptrdiff_t offset = begin * shape_.c;
       this->run_({io.a + offset, io.b, io.y + offset, end - begin, shape_.c});
     };
-    if (shape_.size() < kWorthSharing) return part(0, shape_.pixels());
-    pool.parallel_for(shape_.pixels(), part);
+    worker.parallel_for(shape_.pixels(), part);
   }
   void run_windows(const LayerIo& bytes, std::int64_t n) const override {
     const Values<T> io(bytes);
@@ -430,15 +446,16 @@ class MultiplyLayer final : public KernelLayer<MultiplyOf<T>> {
 template <class T>
 class PoolLayer final : public KernelLayer<PoolOf<T>> {
  public:
-  PoolLayer(Shape in, const FloatKernels<T>& kernels) : KernelLayer<PoolOf<T>>(kernels.pool), in_(in) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  PoolLayer(Shape in, const FloatKernels<T>& kernels) : KernelLayer<PoolOf<T>>(kernels.pool), in_(in) {
+    this->shared_ = in.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a, io.y, in_.pixels(), in_.c, static_cast<int>(begin), static_cast<int>(end)});
     };
-    if (in_.size() < kWorthSharing) return part(0, in_.c);
     constexpr std::int64_t kLine = kCacheLine / sizeof(T);
-    pool.parallel_for((in_.c + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
+    worker.parallel_for((in_.c + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
       part(begin * kLine, std::min<std::int64_t>(end * kLine, in_.c));
     });
   }
@@ -451,10 +468,12 @@ template <class T>
 class PadLayer final : public KernelLayer<PadOf<T>> {
  public:
   PadLayer(const Pad& op, Shape in, Shape out, const FloatKernels<T>& kernels)
-      : KernelLayer<PadOf<T>>(kernels.pad), padding_(op.padding), in_(in), out_(out) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer<PadOf<T>>(kernels.pad), padding_(op.padding), in_(in), out_(out) {
+    this->shared_ = out.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
-    pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
+    worker.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a, in_.h, in_.w, in_.c, padding_.top, padding_.left, padding_.right, io.y,
                   static_cast<int>(begin), static_cast<int>(end)});
     });
@@ -472,9 +491,10 @@ class SoftmaxLayer final : public KernelLayer<SoftmaxF32> {
   SoftmaxLayer(Shape shape, const FloatTable<T>& table, bool gives_real)
       : KernelLayer(table.softmax), table_(table), classes_(shape.c) {
     gives_real_ = gives_real;
+    shared_ = false;
     if constexpr (kIsHalf<T>) scratch_ = whole_lines(classes_ * static_cast<std::int64_t>(sizeof(float)));
   }
-  void run(const LayerIo& bytes, ThreadPool&) const override { run_windows(bytes, 1); }
+  void run(const LayerIo& bytes, const Worker&) const override { run_windows(bytes, 1); }
   void run_windows(const LayerIo& bytes, std::int64_t) const override {
     const Values<T> io(bytes);
     if constexpr (kIsHalf<T>) {

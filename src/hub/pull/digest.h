@@ -15,10 +15,10 @@ struct Digests {
   std::string git_blob;  ///< 40 hex digits: SHA-1 of "blob SIZE\0" and the bytes, by which git names a file
 };
 
-/// Both in one pass. Errors: the file cannot be read.
+/// Both in one pass. Errors: the file cannot be read, this machine lacks libcrypto.
 Result<Digests> digests_of_file(const std::filesystem::path& path);
 
-/// SHA-256 of the parts one after the other, 64 hex digits. Errors: OpenSSL is configured without it.
+/// SHA-256 of the parts one after the other, 64 hex digits. Errors: this machine lacks libcrypto, or it is configured without SHA-256.
 Result<std::string> sha256_of(std::span<const std::span<const std::byte>> parts);
 
 }  // namespace linnet::hub

@@ -13,7 +13,7 @@ const Kernels& kernels() {
 
 const KernelsS8& kernels_s8() noexcept {
   static constexpr KernelsS8 kKernels =
-      table_s8<Dot, Quads>("avx2", {}, depthwise_float<F32, Quads::Int8>("avx2"), {});
+      table_s8<Dot, Quads>("avx2", {}, {}, depthwise_float<F32, Quads::Int8>("avx2"), {});
   return kKernels;
 }
 

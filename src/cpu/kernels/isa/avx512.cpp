@@ -13,7 +13,7 @@ const Kernels& kernels() {
 
 const KernelsS8& kernels_s8() noexcept {
   static const KernelsS8 kKernels = table_s8<Dot, Quads>(
-      "avx512", {}, depthwise_float<F32, Quads::Int8>("avx512"), avx2::kernels_s8().depthwise_float);
+      "avx512", {}, {}, depthwise_float<F32, Quads::Int8>("avx512"), avx2::kernels_s8().depthwise_float);
   return kKernels;
 }
 
