@@ -1,5 +1,7 @@
 #include "plan_picture.h"
 
+#include <algorithm>
+
 #include "print.h"
 #include "report/svg.h"
 
@@ -12,7 +14,7 @@ using report::Colour;
 using report::Svg;
 using Anchor = Svg::Anchor;
 
-constexpr double kLeft = 84, kTop = 34, kHeight = 560, kBelow = 64, kColumn = 176;
+constexpr double kLeft = 84, kTop = 34, kHeight = 560, kBelow = 64, kColumn = 200;
 constexpr double kLetter = 6;  ///< wide, about
 
 std::string fitting(const std::string& text, double width) {
@@ -66,9 +68,10 @@ std::string plan_picture(const Graph& graph, const plan::Plan& plan) {
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const double left = kLeft + static_cast<double>(s) * kColumn;
     const std::vector<plan::Layer>& layers = plan.stages[s].layers;
+    std::int64_t tile = 0;
+    for (const plan::Layer& layer : layers) tile = std::max(tile, layer.tile);
     svg.line(left, kTop, left, kTop + kHeight + 6, Colour::kLine, 1, true);
-    svg.text(left + 6, kTop + kHeight + 18,
-             fmt::format("stage {}, {} pixels at once", s + 1, layers.back().tile));
+    svg.text(left + 6, kTop + kHeight + 18, fmt::format("stage {}, {} pixels at once", s + 1, tile));
     svg.text(left + 6, kTop + kHeight + 34, fitting(graph[layers.front().node].name, kColumn - 8));
     if (layers.size() > 1)
       svg.text(left + 6, kTop + kHeight + 50,

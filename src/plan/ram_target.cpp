@@ -263,9 +263,11 @@ Result<Plan> plan_for_ram(const Graph& graph, const RamTarget& target) {
     int largest = 0;
     for (int s = 0; s < static_cast<int>(best.plan.stages.size()); ++s)
       if (live_bytes(best.plan, s) > live_bytes(best.plan, largest)) largest = s;
-    return fail("{}: {} bytes of RAM are not enough; the least is {}, for stage {} of {}, {}", graph.name,
-                target.ram_bytes, best.plan.arena_bytes, largest + 1, best.plan.stages.size(),
-                stage_text(graph, best.plan.stages[static_cast<std::size_t>(largest)]));
+    return fail(
+        "{}: {} bytes of RAM are not enough; the least is {}, for stage {} of {}, {}; give that many, "
+        "or take a smaller width or resolution",
+        graph.name, target.ram_bytes, best.plan.arena_bytes, largest + 1, best.plan.stages.size(),
+        stage_text(graph, best.plan.stages[static_cast<std::size_t>(largest)]));
   }
   // The largest tile with which all stages fit.
   for (const std::int64_t tile : std::span(kTiles).subspan(1)) {
