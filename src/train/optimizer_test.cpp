@@ -120,7 +120,7 @@ TEST(schedule, one_cycle_rises_and_falls) {
     else
       EXPECT_LT(s.rate(i), s.rate(i - 1));
   }
-  EXPECT_FLOAT_EQ((Schedule{.kind = ScheduleKind::kOneCycle, .base = 1.0f, .steps = 1}).rate(0), 1.0f);
+  EXPECT_FLOAT_EQ((Schedule{.kind = ScheduleKind::kOneCycle, .base = 1.0f, .steps = 1}).rate(0), 0.0f);
 }
 
 double variance(const Constant& constant) {
