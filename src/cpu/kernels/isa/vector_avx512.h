@@ -30,10 +30,10 @@ struct F32 {
   /// The second operand where either is not a number.
   friend F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
   friend F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
-  /// x where low < v < high, else 0.
-  friend F32 keep_between(F32 x, F32 v, F32 low, F32 high) {
-    const __mmask16 inside = _mm512_cmp_ps_mask(low.v, v.v, _CMP_LT_OQ);
-    return {_mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(inside, v.v, high.v, _CMP_LT_OQ), x.v)};
+  /// x where low < at < high, else 0.
+  friend F32 keep_between(F32 x, F32 at, F32 low, F32 high) {
+    const __mmask16 inside = _mm512_cmp_ps_mask(low.v, at.v, _CMP_LT_OQ);
+    return {_mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(inside, at.v, high.v, _CMP_LT_OQ), x.v)};
   }
 
  private:
