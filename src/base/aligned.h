@@ -2,12 +2,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <vector>
 
 namespace linnet {
 
 inline constexpr std::size_t kCacheLine = 64;  ///< bytes; also the widest vector register
+
+/// n bytes rounded up to whole cache lines.
+constexpr std::int64_t whole_lines(std::int64_t n) {
+  constexpr auto kLine = static_cast<std::int64_t>(kCacheLine);
+  return (n + kLine - 1) / kLine * kLine;
+}
 
 /// A std::allocator that hands out memory on kCacheLine boundaries.
 template <class T>

@@ -6,7 +6,7 @@ if(NOT LINNET_AARCH64)
   return()
 endif()
 
-linnet_aarch64_sources(library linnet_graph linnet_numerics linnet_reference linnet_cpu)
+linnet_aarch64_sources(library linnet_graph linnet_numerics linnet_reference linnet_plan linnet_cpu)
 list(FILTER library EXCLUDE REGEX "benchmark") # nothing here needs it
 list(TRANSFORM LINNET_KERNEL_SOURCES PREPEND kernels/ OUTPUT_VARIABLE own)
 list(APPEND own ../base/thread_pool.cpp kernels/isa/scalar.cpp kernels/isa/neon.cpp kernels/isa/neon_dot.cpp

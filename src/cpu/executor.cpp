@@ -4,190 +4,151 @@
 #include <chrono>
 #include <numeric>
 
+#include "cpu/caches.h"
 #include "cpu/fused.h"
 #include "cpu/layer_parts.h"
 #include "cpu/memory.h"
+#include "cpu/streamed.h"
 #include "graph/passes/passes.h"
 #include "graph/quantized.h"
 #include "numerics/multiplier.h"
+#include "plan/cpu_target.h"
+#include "plan/ram_target.h"
+#include "plan/takeovers.h"
 
 namespace linnet::cpu {
 namespace {
 
 constexpr int kMaxThreads = 256;
-constexpr NodeId kNobody = -1;
+constexpr std::size_t kMostLayersOfAStage = 3;
+using plan::kNobody;
 
 std::size_t index(NodeId id) { return static_cast<std::size_t>(id); }
 
-/// What a layer computes besides its own node.
-struct Takeovers {
-  std::vector<NodeId> by;      ///< an Add, or in int8 an Activate: the layer that computes it too, or kNobody
-  std::vector<NodeId> behind;  ///< a layer: the node that it took over, or kNobody
-  std::vector<NodeId> residual;  ///< a convolution: the other operand of the Add it took over, or kNobody
+/// A stage, ready to run.
+struct Step {
+  const Layer* layer;  ///< a node's, or the fused one of several
+  NodeId a;            ///< the value that goes in first,
+  NodeId b;            ///< second, or kNobody,
+  NodeId residual;     ///< is added, or kNobody
+  NodeId y;            ///< the value that comes out
 };
 
-bool is_elementwise(const Op& op) {
-  return std::holds_alternative<Add>(op) || std::holds_alternative<Multiply>(op) ||
-         std::holds_alternative<Activate>(op);
-}
+/// Where the values lie that exist whole, by node.
+struct Places {
+  static constexpr std::int64_t kCallers = -1;
+  std::int64_t scratch = 0;      ///< bytes at the start of the arena for the stage that runs
+  std::vector<std::int64_t> of;  ///< bytes behind those, or kCallers
 
-/// The operand of an Add that can take it over: a convolution that runs after the other operand. In float it
-/// must have no activation of its own; int8 values are limited before they are added, as everywhere.
-NodeId adding_operand(const Graph& graph, const Node& add) {
-  const NodeId later = std::max(add.inputs[0], add.inputs[1]);
-  const auto* convolution = std::get_if<Convolution>(&graph[later].op);
-  const bool can = convolution && (is_int8(graph) || convolution->activation == Activation::kNone);
-  return can && add.inputs[0] != add.inputs[1] ? later : kNobody;
-}
-
-/// In int8 the layer before an Activate can look its result up in the Activate's table.
-NodeId activating_operand(const Graph& graph, const Node& activate) {
-  const NodeId before = activate.inputs[0];
-  return is_int8(graph) && layer_weights(graph[before].op) ? before : kNobody;
-}
-
-Takeovers find_takeovers(const Graph& graph) {
-  const std::vector<int> uses = count_uses(graph);
-  const std::vector<NodeId> nobody(graph.nodes.size(), kNobody);
-  Takeovers t = {nobody, nobody, nobody};
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Node& node = graph[id];
-    NodeId by = kNobody;
-    if (std::holds_alternative<Add>(node.op)) by = adding_operand(graph, node);
-    if (std::holds_alternative<Activate>(node.op)) by = activating_operand(graph, node);
-    if (by == kNobody || uses[index(by)] != 1) continue;
-    t.by[index(id)] = by;
-    t.behind[index(by)] = id;
-    if (std::holds_alternative<Add>(node.op))
-      t.residual[index(by)] = node.inputs[0] == by ? node.inputs[1] : node.inputs[0];
+  Places() = default;
+  Places(const Graph& graph, const plan::Plan& plan)
+      : scratch(plan.stage_bytes), of(graph.nodes.size(), kCallers) {
+    for (const plan::Buffer& b : plan.buffers)
+      if (b.kind == plan::Buffer::Kind::kWhole) of[index(b.value)] = b.offset - scratch;
   }
-  return t;
-}
-
-/// For every node the first of those that share its bytes. `step`: when each node runs, at the latest.
-std::vector<NodeId> share_buffers(const Graph& graph, const Takeovers& takeovers,
-                                  const std::vector<NodeId>& step) {
-  std::vector<NodeId> last_reader(graph.nodes.size(), 0);
-  for (NodeId id = 0; id < graph.size(); ++id)
-    for (const NodeId input : graph[id].inputs)
-      last_reader[index(input)] = std::max(last_reader[index(input)], step[index(id)]);
-  last_reader[index(graph.output)] = graph.size();
-
-  std::vector<NodeId> buffer;
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Node& node = graph[id];
-    buffer.push_back(id);
-    if (!is_elementwise(node.op)) continue;
-    NodeId in_place = takeovers.by[index(id)];
-    for (const NodeId input : node.inputs)
-      if (in_place == kNobody && input != 0 && last_reader[index(input)] == id &&
-          graph[input].shape == node.shape)
-        in_place = input;
-    if (in_place != kNobody) buffer[index(id)] = buffer[index(in_place)];
-  }
-  return buffer;
-}
+};
 
 }  // namespace
-
-/// Where every node's output lies.
-struct Offsets {
-  std::vector<std::int64_t> of;  ///< one a node, in bytes; -1: not in the arena
-  std::int64_t bytes = 0;        ///< of the arena, for one image
-};
 
 struct CpuExecutor::State {
   Graph graph;
   Isa isa;
   ThreadPool pool;
   std::int64_t value;  ///< bytes of one
-  Takeovers takeovers;
-  std::vector<Segment> segments;
-  std::vector<NodeId> step;  ///< the node that runs this one: itself, or the last of its segment
-  std::vector<NodeId> buffer;
-  std::vector<std::unique_ptr<Layer>> layers;      ///< one a node; none for the Input
-  std::vector<std::unique_ptr<FusedLayer>> fused;  ///< at the last node of each segment
-  Offsets streamed;                                ///< of a run in segments: inside them nothing is stored
-  Offsets observed;                                ///< of a run node by node
-  std::int64_t scratch_bytes = 0;                  ///< for all threads
+  bool by_pixels;
+  Kernels kernels_f32;
+  KernelsS8 kernels_int8;
+  std::vector<std::unique_ptr<Layer>> layers;  ///< one a node; none for the Input
+  plan::Plan plan;                             ///< of a run without an observer
+  plan::Plan observed;                         ///< of a run node by node
+  Places places;                               ///< of `plan`
+  std::vector<std::unique_ptr<FusedLayer>> fused;
+  std::vector<Step> steps;                ///< one a stage of `plan`
+  std::vector<const Layer*> computed_by;  ///< a node's own layer, or the one that took it over
+  std::optional<StreamedPlan> streamed;   ///< runs `plan` where it is one for so many bytes or one stage
   Workspace arena;
-  Workspace scratch;
 
   State(Graph g, Isa i, const Options& options)
       : graph(std::move(g)),
         isa(i),
         pool(options.threads),
-        value(value_bytes(graph)),
-        takeovers(find_takeovers(graph)),
-        segments(find_segments(graph, takeovers.by, options.fuse_above_bytes)),
-        step(steps()),
-        buffer(share_buffers(graph, takeovers, step)) {}
+        value(is_int8(graph) ? 1 : sizeof(float)),
+        by_pixels(options.ram_bytes || options.one_stage),
+        kernels_f32(by_pixels ? any_window(kernels(isa)) : kernels(isa)),
+        kernels_int8(by_pixels ? any_window(kernels_s8(isa)) : kernels_s8(isa)),
+        layers(make_layers()),
+        observed(plan_for_cpu(graph, cpu_target(options, true))) {}
+
+  /// Everything that run() needs but memory.
+  Result<void> make_plan(const Options& options) {
+    for (const auto& layer : layers) computed_by.push_back(layer.get());
+    if (by_pixels) {
+      LINNET_TRY(plan, options.one_stage ? plan_one_stage(graph, ram_target(options))
+                                         : plan_for_ram(graph, ram_target(options)));
+      streamed.emplace(graph, plan, std::span(std::as_const(layers)), kernels_int8);
+    } else {
+      plan = plan_for_cpu(graph, cpu_target(options, false));
+      make_steps();
+    }
+    for (const plan::Stage& stage : plan.stages)
+      for (const plan::Layer& l : stage.layers)
+        if (l.taken_over != kNobody) computed_by[index(l.taken_over)] = layers[index(l.node)].get();
+    places = Places(graph, plan);
+    return {};
+  }
 
   bool int8() const { return is_int8(graph); }
 
-  std::vector<NodeId> steps() const {
-    std::vector<NodeId> result(graph.nodes.size());
-    std::iota(result.begin(), result.end(), 0);
-    for (const Segment& s : segments)
-      for (const NodeId id : {s.before, s.depthwise})
-        if (id != Segment::kAbsent) result[index(id)] = s.last();
-    // Its Activate goes with a layer; an Add stays where it is, since the other operand must live until then.
-    for (NodeId id = 0; id < graph.size(); ++id)
-      if (takeovers.by[index(id)] != kNobody && std::holds_alternative<Activate>(graph[id].op))
-        result[index(id)] = result[index(takeovers.by[index(id)])];
-    return result;
+  std::vector<std::unique_ptr<Layer>> make_layers() const {
+    std::vector<LayerNode> nodes;
+    for (NodeId id = 0; id < graph.size(); ++id) nodes.push_back({id});
+    for (const plan::Layer& layer : plan::layers_with_takeovers(graph))
+      if (layer.taken_over != kNobody) nodes[index(layer.node)].taken_over = layer.taken_over;
+    std::vector<std::unique_ptr<Layer>> made;
+    for (const LayerNode& node : nodes)
+      made.push_back(int8() ? make_layer_s8(graph, node, kernels_int8)
+                            : make_layer_f32(graph, node, kernels_f32));
+    return made;
   }
 
-  void make_layers() {
-    for (NodeId id = 0; id < graph.size(); ++id) {
-      LayerNode node = {id};
-      if (const NodeId behind = takeovers.behind[index(id)]; behind != kNobody) node.taken_over = behind;
-      layers.push_back(int8() ? make_layer_s8(graph, node, kernels_s8(isa))
-                              : make_layer_f32(graph, node, kernels(isa)));
-    }
-    fused.resize(layers.size());
-    for (const Segment& s : segments)
-      fused[index(s.last())] = std::make_unique<FusedLayer>(graph, s, std::span(std::as_const(layers)));
-    const auto reserve = [&](const Layer* layer) {
-      if (layer) scratch_bytes = std::max(scratch_bytes, whole_lines(layer->scratch()) * pool.threads());
+  plan::CpuTarget cpu_target(const Options& options, bool node_by_node) const {
+    plan::CpuTarget target;
+    target.value_bytes = value;
+    target.callers_values = !int8();
+    target.threads = pool.threads();
+    target.node_by_node = node_by_node;
+    // Measured on a Zen 4 core with 1 MB: 192 KB of rows, and fusing is worth it above 512 KB.
+    target.fuse_above_bytes = options.fuse_above_bytes.value_or(l2_bytes() / 2);
+    target.rows_bytes = l2_bytes() / 16 * 3;
+    target.scratch_bytes = [&](NodeId id) { return whole_lines(layers[index(id)]->scratch()); };
+    return target;
+  }
+
+  plan::RamTarget ram_target(const Options& options) const {
+    plan::RamTarget target;
+    target.value_bytes = value;
+    target.callers_image = !int8();
+    target.ram_bytes = options.ram_bytes.value_or(0);
+    target.scratch_alignment = kCacheLine;
+    target.scratch_bytes = [&](const plan::Layer& layer, std::int64_t pixels) {
+      return layer.node == 0 ? 0
+                             : streamed_scratch(graph, *layers[index(layer.node)], layer.node, value, pixels);
     };
-    for (const auto& layer : layers) reserve(layer.get());
-    for (const auto& layer : fused) reserve(layer.get());
+    return target;
   }
 
-  /// Whether a node's values are the caller's own memory: the float images, the float scores.
-  bool is_callers(NodeId id) const {
-    return !int8() && (id == 0 || buffer[index(id)] == buffer[index(graph.output)]);
-  }
-
-  /// Gives every buffer its place in the arena, those excepted that are the caller's. In segments, what a
-  /// segment reads lives until its last node, and what lies between its nodes does not exist.
-  Offsets place_buffers(bool in_segments) const {
-    const auto step_of = [&](NodeId id) { return in_segments ? step[index(id)] : id; };
-    std::vector<int> last(graph.nodes.size(), 0);
-    const auto lives_until = [&](NodeId id, int end) {
-      int& now = last[index(buffer[index(id)])];
-      now = std::max(now, end);
-    };
-    for (NodeId id = 0; id < graph.size(); ++id) {
-      lives_until(id, step_of(id));
-      for (const NodeId input : graph[id].inputs) lives_until(input, step_of(id));
+  void make_steps() {
+    for (int s = 0; s < static_cast<int>(plan.stages.size()); ++s) {
+      const std::vector<plan::Layer>& in_stage = plan.stages[static_cast<std::size_t>(s)].layers;
+      const std::vector<NodeId>& inputs = graph[in_stage.front().node].inputs;
+      const Layer* layer = layers[index(in_stage.front().node)].get();
+      if (in_stage.size() > 1) {
+        fused.push_back(std::make_unique<FusedLayer>(graph, plan, s, std::span(std::as_const(layers))));
+        layer = fused.back().get();
+      }
+      steps.push_back({layer, inputs[0], inputs.size() > 1 ? inputs[1] : kNobody,
+                       residual_of(graph, in_stage.back()), in_stage.back().value()});
     }
-    lives_until(graph.output, graph.size());
-    std::vector<Lifetime> lifetimes;
-    std::vector<NodeId> owners;
-    for (NodeId id = 0; id < graph.size(); ++id) {
-      if (buffer[index(id)] != id || is_callers(id) || step_of(id) != id) continue;
-      lifetimes.push_back({graph[id].shape.size() * value, id, last[index(id)]});
-      owners.push_back(id);
-    }
-    const Placement placement = place(lifetimes);
-    Offsets offsets;
-    offsets.bytes = placement.size;
-    offsets.of.assign(graph.nodes.size(), -1);
-    for (std::size_t i = 0; i < owners.size(); ++i) offsets.of[index(owners[i])] = placement.offsets[i];
-    for (NodeId id = 1; id < graph.size(); ++id) offsets.of[index(id)] = offsets.of[index(buffer[index(id)])];
-    return offsets;
   }
 
   Result<void> check_sizes(int n, std::span<const float> images, std::span<float> scores) const {
@@ -205,14 +166,15 @@ struct CpuExecutor::State {
     const float* images;
     float* scores;
     std::byte* arena;
-    const Offsets& offsets;
+    const Places& places;
     std::int64_t group;  ///< images whose values of one node lie side by side
   };
 
   std::byte* output(const Memory& m, NodeId id, std::int64_t image) const {
     const std::int64_t within = image * graph[id].shape.size() * value;
-    if (is_callers(id)) return reinterpret_cast<std::byte*>(m.scores) + within;
-    return m.arena + m.offsets.of[index(id)] * m.group + within;
+    const std::int64_t offset = m.places.of[index(id)];
+    if (offset == Places::kCallers) return reinterpret_cast<std::byte*>(m.scores) + within;
+    return m.arena + m.places.scratch + offset * m.group + within;
   }
   const std::byte* input(const Memory& m, NodeId id, std::int64_t image) const {
     if (id != 0 || int8()) return output(m, id, image);
@@ -249,31 +211,24 @@ struct CpuExecutor::State {
     io.a = input(m, node.inputs[0], image);
     if (node.inputs.size() > 1) io.b = input(m, node.inputs[1], image);
     io.y = output(m, id, image);
-    io.scratch = scratch.data();
+    io.scratch = m.arena;
     io.alone = true;
     layers[index(id)]->run(io, pool);
   }
 
-  /// A node with all that it took over: the rest of its segment, a residual Add, an Activate.
-  void run_step(const Memory& m, NodeId id, double* stage_seconds = nullptr) {
+  void run_step(const Memory& m, const Step& step, double* stage_seconds = nullptr) {
     LayerIo io;
-    NodeId first = id;
-    for (const Segment& s : segments)
-      if (s.last() == id) first = s.first();
-    io.a = input(m, graph[first].inputs[0], 0);
-    if (graph[id].inputs.size() > 1) io.b = input(m, graph[id].inputs[1], 0);
-    if (takeovers.residual[index(id)] != kNobody) io.residual = input(m, takeovers.residual[index(id)], 0);
-    io.y = output(m, id, 0);
-    io.scratch = scratch.data();
+    io.a = input(m, step.a, 0);
+    if (step.b != kNobody) io.b = input(m, step.b, 0);
+    if (step.residual != kNobody) io.residual = input(m, step.residual, 0);
+    io.y = output(m, step.y, 0);
+    io.scratch = m.arena;
     io.stage_seconds = stage_seconds;
-    const Layer* layer = fused[index(id)].get();
-    (layer ? layer : layers[index(id)].get())->run(io, pool);
+    step.layer->run(io, pool);
   }
 
-  bool is_step(NodeId id) const { return step[index(id)] == id && takeovers.by[index(id)] == kNobody; }
-
-  Memory streamed_memory(const float* image, float* scores) const {
-    return {image, scores, arena.data(), streamed, 1};
+  Memory memory_of(const float* image, float* scores) const {
+    return {image, scores, arena.data(), places, 1};
   }
 
   /// What happens around the steps of one image.
@@ -295,14 +250,16 @@ Isa CpuExecutor::isa() const { return state_->isa; }
 int CpuExecutor::threads() const { return state_->pool.threads(); }
 ThreadPool& CpuExecutor::pool() { return state_->pool; }
 
+const plan::Plan& CpuExecutor::plan() const { return state_->plan; }
+
 std::string_view CpuExecutor::kernel_name(NodeId id) const {
-  const NodeId by = state_->takeovers.by[index(id)];
-  const auto& layer = state_->layers[index(by == kNobody ? id : by)];
+  const Layer* const layer = state_->computed_by[index(id)];
   return layer ? std::string_view(layer->kernel()) : std::string_view();
 }
 
 std::int64_t CpuExecutor::peak_activation_bytes() const {
-  return state_->streamed.bytes + state_->scratch_bytes +
+  if (state_->by_pixels) return state_->plan.arena_bytes;
+  return state_->plan.arena_bytes +
          state_->graph.output_shape().size() * static_cast<std::int64_t>(sizeof(float));
 }
 
@@ -318,18 +275,27 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
   LINNET_CHECK(s.check_sizes(n, images, scores));
   if (!observer) {
     for (std::int64_t image = 0; image < n; ++image) {
-      const State::Memory memory = s.streamed_memory(images.data() + image * s.graph.input_shape().size(),
-                                                     scores.data() + image * s.graph.output_shape().size());
+      if (s.streamed) {
+        const auto image_size = static_cast<std::size_t>(s.graph.input_shape().size());
+        const auto score_size = static_cast<std::size_t>(s.graph.output_shape().size());
+        const auto i = static_cast<std::size_t>(image);
+        s.streamed->run(s.arena.data(), images.subspan(i * image_size, image_size),
+                        scores.subspan(i * score_size, score_size));
+        continue;
+      }
+      const State::Memory memory = s.memory_of(images.data() + image * s.graph.input_shape().size(),
+                                               scores.data() + image * s.graph.output_shape().size());
       s.begin(memory);
-      for (NodeId id = 1; id < s.graph.size(); ++id)
-        if (s.is_step(id)) s.run_step(memory, id);
+      for (const Step& step : s.steps) s.run_step(memory, step);
       s.end(memory);
     }
     return {};
   }
 
-  LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.bytes * n));
-  const State::Memory memory = {images.data(), scores.data(), arena.data(), s.observed, n};
+  const Places places(s.graph, s.observed);
+  const std::int64_t wholes = s.observed.arena_bytes - s.observed.stage_bytes;
+  LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.stage_bytes + wholes * n));
+  const State::Memory memory = {images.data(), scores.data(), arena.data(), places, n};
   s.quantize_images(memory);
   if (s.graph.output == 0 && !s.int8()) std::ranges::copy(images, scores.begin());
   AlignedVector<float> real;
@@ -355,28 +321,25 @@ Result<void> CpuExecutor::run_timed(std::span<const float> image, std::span<floa
   if (microseconds.size() != s.graph.nodes.size())
     return fail("{}: {} nodes were given room for {} times", s.graph.name, s.graph.size(),
                 microseconds.size());
-  const State::Memory memory = s.streamed_memory(image.data(), scores.data());
+  if (s.streamed) {
+    std::vector<double> seconds(microseconds.size(), 0.0);
+    s.streamed->run(s.arena.data(), image, scores, seconds);
+    for (std::size_t i = 0; i < seconds.size(); ++i) microseconds[i] += seconds[i] * 1e6;
+    return {};
+  }
+  const State::Memory memory = s.memory_of(image.data(), scores.data());
   s.begin(memory);
   auto before = std::chrono::steady_clock::now();
-  for (NodeId id = 1; id < s.graph.size(); ++id) {
-    if (!s.is_step(id)) continue;
-    double stages[3] = {};
-    s.run_step(memory, id, stages);
+  for (std::size_t i = 0; i < s.steps.size(); ++i) {
+    double seconds[kMostLayersOfAStage] = {};
+    s.run_step(memory, s.steps[i], seconds);
     const auto now = std::chrono::steady_clock::now();
     const double elapsed = std::chrono::duration<double, std::micro>(now - before).count();
     before = now;
-    const double all_stages = stages[0] + stages[1] + stages[2];
-    if (!s.fused[index(id)] || all_stages == 0) {
-      microseconds[index(id)] += elapsed;
-      continue;
-    }
-    for (const Segment& segment : s.segments) {
-      if (segment.last() != id) continue;
-      const NodeId nodes[3] = {segment.before, segment.depthwise, segment.behind};
-      for (int stage = 0; stage < 3; ++stage)
-        if (nodes[stage] != Segment::kAbsent)
-          microseconds[index(nodes[stage])] += elapsed * stages[stage] / all_stages;
-    }
+    const double all = std::accumulate(std::begin(seconds), std::end(seconds), 0.0);
+    const std::vector<plan::Layer>& in_stage = s.plan.stages[i].layers;
+    for (std::size_t l = 0; l < in_stage.size(); ++l)
+      microseconds[index(in_stage[l].node)] += all > 0 ? elapsed * seconds[l] / all : l == 0 ? elapsed : 0;
   }
   s.end(memory);
   return {};
@@ -388,11 +351,8 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
   LINNET_TRY(const Isa isa, options.isa ? parse_isa(to_string(*options.isa)) : selected_isa());
   LINNET_CHECK(validate(graph));
   auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, options);
-  state->make_layers();
-  state->streamed = state->place_buffers(true);
-  state->observed = state->place_buffers(false);
-  LINNET_TRY(state->arena, Workspace::allocate(state->streamed.bytes));
-  LINNET_TRY(state->scratch, Workspace::allocate(state->scratch_bytes));
+  LINNET_CHECK(state->make_plan(options));
+  LINNET_TRY(state->arena, Workspace::allocate(state->plan.arena_bytes));
   return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));
 }
 

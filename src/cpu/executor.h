@@ -1,8 +1,8 @@
 // Runs a graph on the CPU.
 //
 // Goals: the fastest float32 the machine has, results that do not depend on the number of threads, no
-// allocation while it runs. A graph is made canonical (graph/passes) and walked layer by layer, one image
-// after the other; a residual Add is taken over by the convolution before it.
+// allocation while it runs. A graph is made canonical (graph/passes), planned (plan/), and its plan is walked
+// stage by stage, one image after the other.
 #pragma once
 
 #include <memory>
@@ -11,18 +11,21 @@
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
 #include "graph/executor.h"
+#include "plan/plan.h"
 
 namespace linnet::cpu {
-
-/// Less than this lies in the L2 cache anyway, and whole layers are cut better among threads.
-inline constexpr std::int64_t kWorthFusing = 512 * 1024;
 
 struct Options {
   int threads = 1;              ///< 1 … 256, the calling thread included
   std::optional<Isa> isa = {};  ///< absent: selected_isa(), so LINNET_ISA or the fastest
   /// A depthwise layer runs a few rows at a time together with the convolutions around it where that keeps
-  /// more than so many bytes from being stored. It changes no bit.
-  std::int64_t fuse_above_bytes = kWorthFusing;
+  /// more than so many bytes from being stored; absent: half of the L2 cache. It changes no bit.
+  std::optional<std::int64_t> fuse_above_bytes = {};
+  /// Runs in so many bytes, scores and scratch included, where that is possible (plan/ram_target.h): pixel by
+  /// pixel and on one thread, which is slow. It changes no bit.
+  std::optional<std::int64_t> ram_bytes = {};
+  /// Runs as one stage, in which nothing but the scores exists whole (plan/ram_target.h).
+  bool one_stage = false;
 };
 
 class CpuExecutor final : public Executor {
@@ -47,6 +50,8 @@ class CpuExecutor final : public Executor {
   /// "avx512::pointwise_f32"; for an Add that a convolution took over the convolution's, and "" for the
   /// Input.
   std::string_view kernel_name(NodeId id) const;
+  /// What runs when, and where every byte of it lies.
+  const plan::Plan& plan() const;
   /// Activations, scratch and scores of one image; neither the input, which is the caller's, nor weights.
   std::int64_t peak_activation_bytes() const;
   /// Weights as they are packed for the kernels.
@@ -60,7 +65,7 @@ class CpuExecutor final : public Executor {
 };
 
 /// `graph` is any legal graph. Errors: an illegal graph, a number of threads out of range, an ISA that this
-/// CPU lacks, not enough memory.
+/// CPU lacks, not enough memory; ram_bytes are too few, one stage is impossible.
 Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Options& options = {});
 
 }  // namespace linnet::cpu

@@ -8,36 +8,20 @@
 // no bit changes.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "cpu/layer.h"
+#include "plan/plan.h"
 
 namespace linnet::cpu {
 
-/// Bytes of one value of the graph: float32 or int8.
-std::int64_t value_bytes(const Graph& graph);
-
-/// Consecutive nodes of a graph that run together; kAbsent where a part is missing.
-struct Segment {
-  static constexpr NodeId kAbsent = -1;
-  NodeId before = kAbsent;  ///< a convolution that only `depthwise` reads
-  NodeId depthwise = kAbsent;
-  NodeId behind = kAbsent;  ///< a pointwise layer, the only reader of `depthwise`
-  NodeId first() const { return before == kAbsent ? depthwise : before; }
-  NodeId last() const { return behind == kAbsent ? depthwise : behind; }
-};
-
-/// The segments that are worth it: those that keep more than `least_bytes` from being written and read back.
-/// taken_over_by[id]: the node whose layer computes `id` as well, or kAbsent.
-std::vector<Segment> find_segments(const Graph& graph, std::span<const NodeId> taken_over_by,
-                                   std::int64_t least_bytes);
-
-/// Runs a segment. io.a is the input of its first node, io.residual the last convolution's.
+/// Runs a stage of more than one layer of a plan for a CPU. io.a is the input of its first node, io.residual
+/// the last convolution's, io.scratch the bytes that the plan gives the stage for itself.
 class FusedLayer final : public Layer {
  public:
   /// The layers, one a node of the graph, must outlive this one.
-  FusedLayer(const Graph& graph, const Segment& segment, std::span<const std::unique_ptr<Layer>> layers);
+  FusedLayer(const Graph& graph, const plan::Plan& plan, int stage,
+             std::span<const std::unique_ptr<Layer>> layers);
   void run(const LayerIo& io, ThreadPool& pool) const override;
 
  private:
@@ -47,14 +31,17 @@ class FusedLayer final : public Layer {
   const RowLayer* before_ = nullptr;
   const RowLayer* depthwise_ = nullptr;
   const RowLayer* behind_ = nullptr;
-  std::int64_t value_ = 1;          ///< bytes of one
-  std::int64_t stage_scratch_ = 0;  ///< bytes for whichever stage runs
-  Window window_;                   ///< of the depthwise layer
-  Shape in_;                        ///< of the depthwise layer
-  Shape middle_;                    ///< what the depthwise layer gives
+  std::int64_t value_ = 1;  ///< bytes of one
+  Window window_;           ///< of the depthwise layer
+  Shape in_;                ///< of the depthwise layer
+  Shape middle_;            ///< what the depthwise layer gives
   Shape out_;
-  int step_ = 1;  ///< output rows in a block
-  int ring_ = 1;  ///< input rows that a block needs
+  int step_ = 1;                   ///< output rows in a block
+  int ring_ = 1;                   ///< input rows that a block needs
+  std::int64_t thread_bytes_ = 0;  ///< from one thread's memory to the next one's; in it:
+  std::int64_t ring_offset_ = 0;
+  std::int64_t block_offset_ = 0;
+  std::int64_t scratch_offset_ = 0;  ///< of whichever layer runs
 };
 
 }  // namespace linnet::cpu

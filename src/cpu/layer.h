@@ -47,6 +47,12 @@ class Layer {
  public:
   virtual ~Layer() = default;
   virtual void run(const LayerIo& io, ThreadPool& pool) const = 0;
+  /// `n` output pixels, on the calling thread, of layers whose pixels each depend on a window of the first
+  /// input: io.a is where those windows are, one after the other, padding included; those of a layer that
+  /// works pixel by pixel are pixels. Depthwise layers, pools and pads have no such form.
+  virtual void run_windows(const LayerIo&, std::int64_t) const {}
+  /// Bytes of scratch for run_windows() or run_columns() of `n` pixels.
+  virtual std::int64_t window_scratch(std::int64_t) const { return 0; }
 
   const std::string& kernel() const { return kernel_; }  ///< "avx512::pointwise_f32"
   std::int64_t scratch() const { return scratch_; }      ///< bytes a thread
@@ -65,6 +71,10 @@ class RowLayer : public Layer {
   /// rows; a convolution of more than 1x1 takes the whole image, ring = its height. io.y and io.residual are
   /// where rows.begin goes, io.scratch is this thread's own.
   virtual void run_rows(const LayerIo& io, int ring, Range rows) const = 0;
+  /// Depthwise layers that were made for any window: output pixels `columns` of row `row`, on the calling
+  /// thread. Pixel i of the input, in raster order, is at io.a + (i % ring) pixels. io.y is where the first
+  /// of them goes.
+  virtual void run_columns(const LayerIo&, int /*ring*/, int /*row*/, Range /*columns*/) const {}
   /// Height of the whole input.
   virtual int input_rows() const = 0;
 };

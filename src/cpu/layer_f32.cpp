@@ -74,6 +74,15 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
     }
   }
 
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    const int depth = window_.kernel_h * window_.kernel_w * in_.c;
+    ConvolutionF32 a = arguments(io.a, io.residual, io.y, n, {0, panels_});
+    a.x_pixel = a.x_run = a.run = depth;
+    a.runs = 1;
+    run_(a);
+  }
+
   int input_rows() const override { return in_.h; }
 
  private:
@@ -89,19 +98,23 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionF32, RowLayer> {
 
   /// `pixels` output pixels whose windows follow one another from x on.
   void run_pixels(const float* x, const float* residual, float* y, std::int64_t pixels, Range panels) const {
-    run_({.x = x,
-          .x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c,
-          .x_run = pads() ? padded_row() : row_size(in_),
-          .runs = window_.kernel_h,
-          .run = window_.kernel_w * in_.c,
-          .packed = packed_.data(),
-          .residual = residual,
-          .y = y,
-          .pixels = static_cast<int>(pixels),
-          .k = out_.c,
-          .panel_begin = static_cast<int>(panels.begin),
-          .panel_end = static_cast<int>(panels.end),
-          .finish = residual ? residual_finish_ : finish_});
+    run_(arguments(x, residual, y, pixels, panels));
+  }
+  ConvolutionF32 arguments(const float* x, const float* residual, float* y, std::int64_t pixels,
+                           Range panels) const {
+    return {.x = x,
+            .x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c,
+            .x_run = pads() ? padded_row() : row_size(in_),
+            .runs = window_.kernel_h,
+            .run = window_.kernel_w * in_.c,
+            .packed = packed_.data(),
+            .residual = residual,
+            .y = y,
+            .pixels = static_cast<int>(pixels),
+            .k = out_.c,
+            .panel_begin = static_cast<int>(panels.begin),
+            .panel_end = static_cast<int>(panels.end),
+            .finish = residual ? residual_finish_ : finish_};
   }
 
   /// Output rows of a window that is more than a pixel; io.a is the whole image.
@@ -158,30 +171,39 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseF32, RowLayer> {
   }
 
   void run_rows(const LayerIo& io, int ring, Range rows) const override {
-    const Io v(io);
-    run_({.x = v.a,
-          .ring = ring,
-          .h = in_.h,
-          .w = in_.w,
-          .c = in_.c,
-          .weight = op_.weight.values().data(),
-          .bias = values_or_null(op_.bias),
-          .kernel_h = op_.window.kernel_h,
-          .kernel_w = op_.window.kernel_w,
-          .stride_h = op_.window.stride_h,
-          .stride_w = op_.window.stride_w,
-          .pad_top = op_.window.padding.top,
-          .pad_left = op_.window.padding.left,
-          .y = v.y,
-          .wo = out_.w,
-          .row_begin = static_cast<int>(rows.begin),
-          .row_end = static_cast<int>(rows.end),
-          .finish = finish_of(op_.activation)});
+    run_(arguments(Io(io), ring * in_.w, rows));
+  }
+
+  void run_columns(const LayerIo& io, int ring, int row, Range columns) const override {
+    DepthwiseF32 a = arguments(Io(io), ring, {row, row + 1});
+    a.pad_left -= static_cast<int>(columns.begin) * a.stride_w;
+    a.wo = static_cast<int>(columns.end - columns.begin);
+    run_(a);
   }
 
   int input_rows() const override { return in_.h; }
 
  private:
+  DepthwiseF32 arguments(const Io& io, int ring, Range rows) const {
+    return {.x = io.a,
+            .ring = ring,
+            .h = in_.h,
+            .w = in_.w,
+            .c = in_.c,
+            .weight = op_.weight.values().data(),
+            .bias = values_or_null(op_.bias),
+            .kernel_h = op_.window.kernel_h,
+            .kernel_w = op_.window.kernel_w,
+            .stride_h = op_.window.stride_h,
+            .stride_w = op_.window.stride_w,
+            .pad_top = op_.window.padding.top,
+            .pad_left = op_.window.padding.left,
+            .y = io.y,
+            .wo = out_.w,
+            .row_begin = static_cast<int>(rows.begin),
+            .row_end = static_cast<int>(rows.end),
+            .finish = finish_of(op_.activation)};
+  }
   static const Kernel<DepthwiseF32>& choose(const Window& window, const Kernels& kernels) {
     const int kernel = window.kernel_h == window.kernel_w ? window.kernel_w : 0;
     const int stride = window.stride_h == window.stride_w ? window.stride_w : 0;
@@ -207,6 +229,10 @@ class AddLayer final : public KernelLayer<AddF32> {
       run_({io.a + begin, io.b + begin, io.y + begin, end - begin, finish_});
     });
   }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    run_({io.a, io.b, io.y, n * shape_.c, finish_});
+  }
 
  private:
   Shape shape_;
@@ -222,6 +248,10 @@ class ActivateLayer final : public KernelLayer<ActivateF32> {
     for_each_part<float>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.y + begin, end - begin, finish_});
     });
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    run_({io.a, io.y, n * shape_.c, finish_});
   }
 
  private:
@@ -240,6 +270,10 @@ class MultiplyLayer final : public KernelLayer<MultiplyF32> {
     };
     if (shape_.size() < kWorthSharing) return part(0, shape_.pixels());
     pool.parallel_for(shape_.pixels(), part);
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    run_({io.a, io.b, io.y, n, shape_.c});
   }
 
  private:
@@ -287,6 +321,10 @@ class SoftmaxLayer final : public KernelLayer<SoftmaxF32> {
  public:
   SoftmaxLayer(Shape shape, const Kernels& kernels) : KernelLayer(kernels.softmax), classes_(shape.c) {}
   void run(const LayerIo& bytes, ThreadPool&) const override {
+    const Io io(bytes);
+    run_({io.a, io.y, classes_});
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t) const override {
     const Io io(bytes);
     run_({io.a, io.y, classes_});
   }

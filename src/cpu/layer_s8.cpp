@@ -72,6 +72,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
                                            .zero_w = zero_w_,
                                            .exact_in_float = layer.exact_in_float()});
     weight_bytes_ = static_cast<std::int64_t>(packed_.bytes());
+    layout_ = layout;
     kernel_scratch_ = whole_lines(static_cast<std::int64_t>(convolution_scratch_s8(layout, depth)));
     scratch_ = kernel_scratch_;
     if (pads()) scratch_ += whole_lines(window.kernel_h * padded_row());
@@ -104,9 +105,21 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     }
   }
 
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    ConvolutionS8 a = arguments(io, io.a, n, {0, panels_}, bytes.alone);
+    a.x_pixel = a.x_run = a.run = depth();
+    a.runs = 1;
+    run_(a);
+  }
+  std::int64_t window_scratch(std::int64_t n) const override {
+    return static_cast<std::int64_t>(convolution_scratch_s8(layout_, depth(), static_cast<int>(n)));
+  }
+
   int input_rows() const override { return in_.h; }
 
  private:
+  int depth() const { return window_.kernel_h * window_.kernel_w * in_.c; }
   bool pads() const { return window_.padding != Padding{}; }
   /// All pixels follow one another, over the ends of rows too.
   bool is_pointwise() const { return window_ == Window{}; }
@@ -125,6 +138,10 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
 
   /// `pixels` output pixels whose windows follow one another from x on.
   void run_pixels(const Io& io, const std::int8_t* x, std::int64_t pixels, Range panels, bool alone) const {
+    run_(arguments(io, x, pixels, panels, alone));
+  }
+  ConvolutionS8 arguments(const Io& io, const std::int8_t* x, std::int64_t pixels, Range panels,
+                          bool alone) const {
     ConvolutionS8 a = {};
     a.x = x;
     a.x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c;
@@ -143,7 +160,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     a.panel_begin = static_cast<int>(panels.begin);
     a.panel_end = static_cast<int>(panels.end);
     a.scratch = io.scratch;
-    run_(a);
+    return a;
   }
 
   /// Output rows of a window that is more than a pixel; io.a is the whole image.
@@ -185,6 +202,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
   std::optional<Table> table_;
   int panels_;
   PackedConvolutionS8 packed_;
+  ConvolutionLayoutS8 layout_ = {};
   std::int64_t kernel_scratch_ = 0;
 };
 
@@ -226,6 +244,20 @@ class DepthwiseS8Layer final : public RowLayer {
   }
 
   void run_rows(const LayerIo& io, int ring, Range rows) const override {
+    run_(arguments(io, ring * in_.w, rows));
+  }
+
+  void run_columns(const LayerIo& io, int ring, int row, Range columns) const override {
+    DepthwiseS8 a = arguments(io, ring, {row, row + 1});
+    a.pad_left -= static_cast<int>(columns.begin) * a.stride_w;
+    a.wo = static_cast<int>(columns.end - columns.begin);
+    run_(a);
+  }
+
+  int input_rows() const override { return in_.h; }
+
+ private:
+  DepthwiseS8 arguments(const LayerIo& io, int ring, Range rows) const {
     const Io v(io);
     DepthwiseS8 a = {};
     a.x = v.a;
@@ -247,12 +279,9 @@ class DepthwiseS8Layer final : public RowLayer {
     a.row_end = static_cast<int>(rows.end);
     a.to = to_;
     a.table = table_ && !io.alone ? table_->data() : nullptr;
-    run_(a);
+    return a;
   }
 
-  int input_rows() const override { return in_.h; }
-
- private:
   Window window_;
   Shape in_;
   Shape out_;
@@ -266,6 +295,7 @@ class DepthwiseS8Layer final : public RowLayer {
 class AddS8Layer final : public KernelLayer<AddS8> {
  public:
   AddS8Layer(const Graph& graph, NodeId id, const KernelsS8& kernels) : KernelLayer(kernels.add) {
+    channels_ = graph[id].shape.c;
     a_.n = graph[id].shape.size();
     a_.zero_a = input_zero_point(graph, id, 0);
     a_.zero_b = input_zero_point(graph, id, 1);
@@ -283,27 +313,41 @@ class AddS8Layer final : public KernelLayer<AddS8> {
       run_(part);
     });
   }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    AddS8 part = a_;
+    part.a = io.a;
+    part.b = io.b;
+    part.y = io.y;
+    part.n = n * channels_;
+    run_(part);
+  }
 
  private:
   AddS8 a_ = {};
+  int channels_ = 0;
 };
 
 class LookupS8Layer final : public KernelLayer<LookupS8> {
  public:
   LookupS8Layer(const Graph& graph, NodeId id, const KernelsS8& kernels)
       : KernelLayer(kernels.lookup),
-        size_(graph[id].shape.size()),
+        shape_(graph[id].shape),
         table_(activation_table(std::get<Activate>(graph[id].op).activation,
                                 *graph[graph[id].inputs[0]].quantization, *graph[id].quantization)) {}
   void run(const LayerIo& bytes, ThreadPool& pool) const override {
     const Io io(bytes);
-    for_each_part<std::int8_t>(pool, size_, [&](std::int64_t begin, std::int64_t end) {
+    for_each_part<std::int8_t>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.y + begin, end - begin, table_.data()});
     });
   }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    run_({io.a, io.y, n * shape_.c, table_.data()});
+  }
 
  private:
-  std::int64_t size_;
+  Shape shape_;
   Table table_;
 };
 
@@ -329,6 +373,15 @@ class MultiplyS8Layer final : public KernelLayer<MultiplyS8> {
     };
     if (shape_.size() < kWorthSharing) return part(0, shape_.pixels());
     pool.parallel_for(shape_.pixels(), part);
+  }
+  void run_windows(const LayerIo& bytes, std::int64_t n) const override {
+    const Io io(bytes);
+    MultiplyS8 a = a_;
+    a.x = io.a;
+    a.gate = io.b;
+    a.y = io.y;
+    a.pixels = n;
+    run_(a);
   }
 
  private:

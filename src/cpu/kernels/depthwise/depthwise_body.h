@@ -177,7 +177,7 @@ void depthwise_rows(const typename Type::Arguments& a, int ho, int count) {
   for (int row = 0; row < (kRows - 1) * kStride + kKernel; ++row) {
     const int h = ho * kStride - a.pad_top + row;
     const bool inside = h >= 0 && h < a.h;
-    rows.x[row] = inside ? a.x + static_cast<std::ptrdiff_t>(h % a.ring) * a.w * a.c : nullptr;
+    rows.x[row] = inside ? a.x + static_cast<std::ptrdiff_t>(h * a.w % a.ring) * a.c : nullptr;
     rows.clip = rows.clip || !inside;
   }
   rows.y = a.y + static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo * a.c;
@@ -210,12 +210,14 @@ void depthwise_any_pixel(const DepthwiseF32& a, int ho, int wo, int channel, int
   for (int r = 0; r < a.kernel_h; ++r) {
     const int h = ho * a.stride_h - a.pad_top + r;
     if (h < 0 || h >= a.h) continue;
-    const float* x = a.x + static_cast<std::ptrdiff_t>(h % a.ring) * a.w * pixel + channel;
+    const int left = wo * a.stride_w - a.pad_left > 0 ? wo * a.stride_w - a.pad_left : 0;
+    const int first = (h * a.w + left) % a.ring;  // where column `left` is; those behind it may wrap
     const float* weight = a.weight + static_cast<std::ptrdiff_t>(r) * a.kernel_w * pixel + channel;
     for (int s = 0; s < a.kernel_w; ++s) {
       const int w = wo * a.stride_w - a.pad_left + s;
       if (w < 0 || w >= a.w) continue;
-      acc[0][0] = fma(lanes.load(x + w * pixel), lanes.load(weight + s * pixel), acc[0][0]);
+      const std::ptrdiff_t place = first + w - left < a.ring ? first + w - left : first + w - left - a.ring;
+      acc[0][0] = fma(lanes.load(a.x + place * pixel + channel), lanes.load(weight + s * pixel), acc[0][0]);
     }
   }
   lanes.template finish<1, 1>(

@@ -11,8 +11,9 @@ namespace linnet::cpu {
 /// anything, on any side. Every output is one chain of multiply-adds in the order bias, r, s, wherever its
 /// tile begins.
 struct DepthwiseF32 {
-  const float* x;  ///< [ring, w, c]: row i of the image at x + (i % ring) * w * c
-  int ring;        ///< h where the whole image is there, less where only the rows that are needed are
+  const float* x;  ///< [ring, c]: pixel i of the image, in raster order, at x + (i % ring) * c
+  int ring;        ///< h * w where the whole image is there, less where only what is needed is: whole rows,
+                   ///< but for kernels of any window
   int h;
   int w;
   int c;

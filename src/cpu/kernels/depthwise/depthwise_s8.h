@@ -42,8 +42,9 @@ struct DepthwiseLayoutS8 {
 /// Computes output rows [row_begin, row_end). Padding may be anything, on any side. x is read within its
 /// rows, nothing else is written than y.
 struct DepthwiseS8 {
-  const std::int8_t* x;  ///< [ring, w, c]: row i of the image at x + (i % ring) * w * c
-  int ring;              ///< h where the whole image is there, less where only the rows that are needed are
+  const std::int8_t* x;  ///< [ring, c]: pixel i of the image, in raster order, at x + (i % ring) * c
+  int ring;              ///< h * w where the whole image is there, less where only what is needed is: whole
+                         ///< rows, but for kernels of any window
   int h;
   int w;
   int c;

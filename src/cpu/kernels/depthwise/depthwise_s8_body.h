@@ -239,7 +239,7 @@ void depthwise_rows_s8(const DepthwiseS8& a, int ho) {
   for (int row = 0; row < 4 * kQuads; ++row) {
     const int h = ho * kStride - a.pad_top + row;
     const bool inside = row < (kRows - 1) * kStride + kKernel && h >= 0 && h < a.h;
-    rows.x[row] = inside ? a.x + static_cast<std::ptrdiff_t>(h % a.ring) * a.w * a.c : nullptr;
+    rows.x[row] = inside ? a.x + static_cast<std::ptrdiff_t>(h * a.w % a.ring) * a.c : nullptr;
   }
   std::int8_t* const y = a.y + static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo * a.c;
   const int blocks = count_depthwise_blocks_s8(Q::kLayout, a.c);

@@ -32,12 +32,14 @@ void depthwise_any_s8(const DepthwiseS8& a) {
         for (int r = 0; r < a.kernel_h; ++r) {
           const int h = ho * a.stride_h - a.pad_top + r;
           if (h < 0 || h >= a.h) continue;
-          const std::int8_t* const x = a.x + static_cast<std::ptrdiff_t>(h % a.ring) * a.w * a.c + channel;
+          const int left = wo * a.stride_w - a.pad_left > 0 ? wo * a.stride_w - a.pad_left : 0;
+          const int first = (h * a.w + left) % a.ring;  // where column `left` is; those behind it may wrap
           for (int s = 0; s < a.kernel_w; ++s) {
             const int w = wo * a.stride_w - a.pad_left + s;
             if (w < 0 || w >= a.w) continue;
             const std::int16_t* const tap = weight + (r * a.kernel_w + s) * padded + channel;
-            const std::int8_t* const from = x + static_cast<std::ptrdiff_t>(w) * a.c;
+            const int place = first + w - left < a.ring ? first + w - left : first + w - left - a.ring;
+            const std::int8_t* const from = a.x + static_cast<std::ptrdiff_t>(place) * a.c + channel;
             if (n == kBlock)
               add_tap_s8(from, tap, a.zero_x, kBlock, acc);
             else

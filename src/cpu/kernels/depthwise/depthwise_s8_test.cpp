@@ -157,7 +157,7 @@ void check(const Case& c, Isa isa) {
   const std::vector<std::int8_t> expected = naive(c);
   DepthwiseS8 a = {};
   a.x = x.data();
-  a.ring = ring;
+  a.ring = ring * c.w;
   a.h = c.h;
   a.w = c.w;
   a.c = c.c;
