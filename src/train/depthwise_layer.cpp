@@ -92,7 +92,7 @@ class DepthwiseLayer final : public Layer {
              float* y, const Shape& to) const {
     choose(window_, machine_.kernels)
         .run({.x = x,
-              .ring = from.h,
+              .ring = from.h * from.w,
               .h = from.h,
               .w = from.w,
               .c = from.c,

@@ -140,38 +140,46 @@ class MatrixLayer final : public Layer {
                                     .finish = cpu::Finish::kNone});
   }
 
-  /// Calls visit(tap, offset) for every tap of every window of output pixels [first, first + pixels) of an
-  /// image: `tap` counts from the window's first value of the first window in columns `row` values apart,
-  /// `offset` is the tap's place in the image, or -1 outside.
+  /// Calls visit(tap, offset, count) for runs of values of the windows of output pixels [first, first +
+  /// pixels) of an image: `tap` is the run's place in columns whose rows lie `row` apart, `offset` its place
+  /// in the image, or -1 outside.
   template <class Visit>
-  void for_each_tap(std::int64_t first, std::int64_t pixels, std::ptrdiff_t row, Visit visit) const {
+  void for_each_run(std::int64_t first, std::int64_t pixels, std::ptrdiff_t row, Visit visit) const {
     for (std::int64_t p = 0; p < pixels; ++p) {
       const int top = static_cast<int>((first + p) / out_.w) * window_.stride_h - window_.padding.top;
       const int left = static_cast<int>((first + p) % out_.w) * window_.stride_w - window_.padding.left;
+      const int right = left + window_.kernel_w;
+      const int begin = std::clamp(0, left, right);
+      const int end = std::clamp(in_.w, begin, right);
       std::ptrdiff_t tap = p * row;
-      for (int h = top; h < top + window_.kernel_h; ++h)
-        for (int w = left; w < left + window_.kernel_w; ++w, tap += in_.c) {
-          const bool inside = h >= 0 && h < in_.h && w >= 0 && w < in_.w;
-          visit(tap, inside ? (std::ptrdiff_t{h} * in_.w + w) * in_.c : -1);
+      for (int h = top; h < top + window_.kernel_h; ++h, tap += std::ptrdiff_t{window_.kernel_w} * in_.c) {
+        if (h < 0 || h >= in_.h) {
+          visit(tap, -1, window_.kernel_w * in_.c);
+          continue;
         }
+        const std::ptrdiff_t inside = tap + std::ptrdiff_t{begin - left} * in_.c;
+        if (begin > left) visit(tap, -1, (begin - left) * in_.c);
+        visit(inside, (std::ptrdiff_t{h} * in_.w + begin) * in_.c, (end - begin) * in_.c);
+        if (right > end) visit(inside + std::ptrdiff_t{end - begin} * in_.c, -1, (right - end) * in_.c);
+      }
     }
   }
 
   /// The windows of an image's output pixels, rows pitch(depth_) apart.
   void gather(const float* image, std::int64_t first, std::int64_t pixels, float* columns) const {
-    for_each_tap(first, pixels, pitch(depth_), [&](std::ptrdiff_t tap, std::ptrdiff_t offset) {
+    for_each_run(first, pixels, pitch(depth_), [&](std::ptrdiff_t tap, std::ptrdiff_t offset, int count) {
       if (offset < 0)
-        std::fill_n(columns + tap, in_.c, 0.0f);
+        std::fill_n(columns + tap, count, 0.0f);
       else
-        std::copy_n(image + offset, in_.c, columns + tap);
+        std::copy_n(image + offset, count, columns + tap);
     });
   }
 
   /// The inverse: every value of a window is added to where it came from. Rows are depth_ apart.
   void scatter(const float* columns, std::int64_t first, std::int64_t pixels, float* image) const {
-    for_each_tap(first, pixels, depth_, [&](std::ptrdiff_t tap, std::ptrdiff_t offset) {
+    for_each_run(first, pixels, depth_, [&](std::ptrdiff_t tap, std::ptrdiff_t offset, int count) {
       if (offset < 0) return;
-      for (int c = 0; c < in_.c; ++c) image[offset + c] += columns[tap + c];
+      for (int i = 0; i < count; ++i) image[offset + i] += columns[tap + i];
     });
   }
 

@@ -6,6 +6,7 @@
 
 #include "cpu/memory.h"
 #include "graph/passes/passes.h"
+#include "plan/placement.h"
 #include "train/constants.h"
 #include "train/layer.h"
 
@@ -296,10 +297,13 @@ void Network::Impl::order_readers() {
 Result<void> Network::Impl::place() {
   const int count = static_cast<int>(layers.size());
   const auto backward = [&](int layer) { return 2 * count - layer; };
-  std::vector<cpu::Lifetime> lifetimes;
+  std::vector<plan::Block> blocks;
   std::vector<float**> owners;
   const auto live = [&](float*& owner, const Shape& shape, int first, int last) {
-    lifetimes.push_back({std::int64_t{batch} * shape.size() * std::int64_t{sizeof(float)}, first, last});
+    blocks.push_back({.bytes = std::int64_t{batch} * shape.size() * std::int64_t{sizeof(float)},
+                      .first = first,
+                      .last = last,
+                      .alignment = kCacheLine});
     owners.push_back(&owner);
   };
   for (int i = 0; i < count; ++i) {
@@ -311,9 +315,9 @@ Result<void> Network::Impl::place() {
         if (edge.value == &value) first = std::min(first, backward(reader));
     live(value.gradient, value.shape, first, backward(i));
   }
-  const cpu::Placement placement = cpu::place(lifetimes);
-  LINNET_TRY(activations, cpu::Workspace::allocate(placement.size));
-  activation_bytes = placement.size;
+  const plan::Placement placement = plan::place(blocks);
+  LINNET_TRY(activations, cpu::Workspace::allocate(placement.bytes));
+  activation_bytes = placement.bytes;
   for (std::size_t i = 0; i < owners.size(); ++i)
     *owners[i] = reinterpret_cast<float*>(activations.data() + placement.offsets[i]);
   return {};

@@ -22,12 +22,16 @@ struct Lanes {
 };
 
 /// Calls body.template run<vectors, partial>(channel, n) for groups of kVectors vectors of channels, then for
-/// single ones, then for the part of one.
+/// pairs, single ones and the part of one.
 template <class V, int kVectors, class Body>
 inline __attribute__((always_inline)) void for_each_channel_group(int c, const Body& body) {
   int channel = 0;
   for (; channel + kVectors * V::kWidth <= c; channel += kVectors * V::kWidth)
     body.template run<kVectors, false>(channel, V::kWidth);
+  if constexpr (kVectors > 2) {
+    for (; channel + 2 * V::kWidth <= c; channel += 2 * V::kWidth)
+      body.template run<2, false>(channel, V::kWidth);
+  }
   for (; channel + V::kWidth <= c; channel += V::kWidth) body.template run<1, false>(channel, V::kWidth);
   if constexpr (V::kWidth > 1) {
     if (channel < c) body.template run<1, true>(channel, c - channel);
