@@ -6,7 +6,12 @@
 namespace linnet::cpu {
 namespace {
 
-constexpr int kWeightGradientVectors = 2;
+/// Vectors of input channels of a tile. A vector of one value stays alone: of pairs g++ 12 makes vectors
+/// itself, and reads two values behind the last row.
+template <class V>
+constexpr int weight_gradient_vectors() {
+  return V::kWidth == 1 ? 1 : 2;
+}
 /// Pixels whose x, two vectors each, stay in the L1 cache while all of k passes over them.
 constexpr int kWeightGradientPixels = 128;
 
@@ -87,9 +92,10 @@ void weight_gradient_f32(const WeightGradientF32& whole) {
   WeightGradientF32 a = whole;
   for (int left = whole.pixels; left > 0; left -= a.pixels) {
     a.pixels = left < kWeightGradientPixels ? left : kWeightGradientPixels;
+    constexpr int kVectors = weight_gradient_vectors<V>();
     int channel = 0;
-    for (; channel + kWeightGradientVectors * V::kWidth <= a.c; channel += kWeightGradientVectors * V::kWidth)
-      weight_gradient_column<V, kWeightGradientVectors, false>(a, channel, V::kWidth);
+    for (; channel + kVectors * V::kWidth <= a.c; channel += kVectors * V::kWidth)
+      weight_gradient_column<V, kVectors, false>(a, channel, V::kWidth);
     for (; channel + V::kWidth <= a.c; channel += V::kWidth)
       weight_gradient_column<V, 1, false>(a, channel, V::kWidth);
     if constexpr (V::kWidth > 1) {
