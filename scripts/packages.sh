@@ -6,7 +6,7 @@ build_packages=(
   libfmt-dev nlohmann-json3-dev libcli11-dev
   libjpeg-dev libspng-dev libwebp-dev
   libzip-dev libprotobuf-dev protobuf-compiler libflatbuffers-dev flatbuffers-compiler
-  libcurl4-openssl-dev libssl-dev
+  libcurl4-openssl-dev libssl-dev libarchive-dev
 )
 
 # To build and run the tests as well.

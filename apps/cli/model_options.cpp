@@ -45,7 +45,7 @@ void add_threads_option(CLI::App& verb, ModelOptions& options) {
 }
 
 void add_precision_option(CLI::App& verb, ModelOptions& options) {
-  verb.add_option("--precision", options.precision, "float32 or int8; by default the file's own")
+  verb.add_option("--precision", options.precision, "float32, bf16, fp16 or int8; by default the file's own")
       ->option_text("P");
   verb.add_option(
           "--calibration", options.calibration,
@@ -78,16 +78,17 @@ Result<Backend> parse_backend(const std::string& name) {
 }
 
 Result<Graph> with_precision(Graph graph, const ModelOptions& options) {
-  const std::string& precision = options.precision;
-  const std::string_view own = is_int8(graph) ? "int8" : "float32";
-  if (precision.empty() || precision == own) return graph;
-  if (precision == "float32")
-    return fail("{}: is int8; the float model that it was made from runs with --precision float32",
-                graph.name);
-  if (precision == "int8") return int8_form(std::move(graph), options);
-  for (const char* known : {"bf16", "fp16"})
-    if (precision == known) return fail("--precision {}: this version runs float32 and int8", precision);
-  return usage("--precision {}: is none of float32, bf16, fp16, int8", precision);
+  LINNET_TRY(const std::optional<cpu::Precision> precision, executor_precision(options));
+  if (!precision || is_int8(graph) == (precision == cpu::Precision::kInt8)) return graph;
+  if (precision == cpu::Precision::kInt8) return int8_form(std::move(graph), options);
+  return fail("{}: is int8; the float model that it was made from runs with --precision {}", graph.name,
+              options.precision);
+}
+
+Result<std::optional<cpu::Precision>> executor_precision(const ModelOptions& options) {
+  if (options.precision.empty()) return std::nullopt;
+  LINNET_TRY(const cpu::Precision precision, cpu::parse_precision(options.precision));
+  return precision;
 }
 
 Result<PictureOverrides> picture_overrides(const ModelOptions& options) {
@@ -122,12 +123,13 @@ Result<Graph> read_model(const ModelOptions& options) {
 Result<Classifier> load_classifier(const ModelOptions& options) {
   LINNET_TRY(const Backend backend, parse_backend(options.backend));
   LINNET_TRY(const PictureOverrides overrides, picture_overrides(options));
+  LINNET_TRY(const std::optional<cpu::Precision> precision, executor_precision(options));
   LINNET_TRY(Graph graph, read_model(options));
   LINNET_TRY(graph, with_precision(std::move(graph), options));
   std::vector<std::string> notices;
   LINNET_TRY(graph, settle_for_pictures(std::move(graph), overrides, notices));
   for (const std::string& notice : notices) note(notice);
-  return Classifier::make(std::move(graph), backend, options.threads);
+  return Classifier::make(std::move(graph), backend, options.threads, precision);
 }
 
 }  // namespace linnet::cli

@@ -38,9 +38,11 @@ void add_backend_option(CLI::App& verb, ModelOptions& options);
 void add_picture_options(CLI::App& verb, ModelOptions& options);
 
 Result<Backend> parse_backend(const std::string& name);
-/// The graph in the precision that was asked for; by default its own. Errors: a precision that does not exist
-/// (kUsage), or that this version does not run, or that the model cannot be brought to.
+/// The graph for the precision that was asked for; by default as it is. Errors: a precision that does not
+/// exist (kUsage), or that the model cannot be brought to.
 Result<Graph> with_precision(Graph graph, const ModelOptions& options);
+/// What an executor is told: how it stores the values of that graph. Errors: as above.
+Result<std::optional<cpu::Precision>> executor_precision(const ModelOptions& options);
 /// Errors: not numbers (kUsage).
 Result<PictureOverrides> picture_overrides(const ModelOptions& options);
 /// Whether any of --labels to --filter was given.

@@ -24,6 +24,7 @@ void add_info(CLI::App& app, Action& action);
 void add_classify(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_plan(CLI::App& app, Action& action);
 void add_convert(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);

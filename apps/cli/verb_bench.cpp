@@ -1,10 +1,12 @@
 // linnet bench: latency, throughput, memory, and what share of the machine's own limits that is.
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "cpu/benchmark.h"
 #include "cpu/ceiling.h"
 #include "model_options.h"
 #include "print.h"
+#include "roofline.h"
 #include "verb.h"
 
 namespace linnet::cli {
@@ -16,12 +18,14 @@ struct Arguments {
   ModelOptions model;
   cpu::BenchOptions bench;
   bool ceiling = false;
+  std::string roofline;  ///< the file that the picture goes to
   bool json = false;
 };
 
 /// Everything that is printed.
 struct Report {
   cpu::BenchResult result;
+  std::string name;  ///< the network's
   double clock_ghz = 0;
   double round_trip_ns = 0;
   std::int64_t model_bytes = 0;
@@ -68,6 +72,7 @@ Json to_json(const Report& report) {
                       {"op", layer.op},
                       {"kernel", layer.kernel},
                       {"macs", layer.macs},
+                      {"bytes", layer.bytes},
                       {"microseconds", layer.microseconds},
                       {"cycles", report.cycles(layer)},
                       {"macs_per_cycle", report.macs_per_cycle(layer)},
@@ -164,10 +169,13 @@ Result<int> run(const Arguments& arguments) {
   {
     LINNET_TRY(Graph graph, read_model(arguments.model));
     LINNET_TRY(graph, with_precision(std::move(graph), arguments.model));
-    report.precision = is_int8(graph) ? "int8" : "float32";
-    LINNET_TRY(const auto executor, cpu::make_executor(graph, {.threads = threads, .isa = isa}));
+    report.name = graph.name;
+    LINNET_TRY(const auto precision, executor_precision(arguments.model));
+    LINNET_TRY(const auto executor,
+               cpu::make_executor(graph, {.threads = threads, .isa = isa, .precision = precision}));
     graph = {};  // the executor has its own weights; what is measured is its memory
     LINNET_TRY(report.result, cpu::benchmark(*executor, arguments.bench));
+    report.precision = to_string(executor->precision());
     report.model_bytes = executor->weight_bytes();
     report.peak_activation_bytes = executor->peak_activation_bytes();
   }
@@ -176,6 +184,11 @@ Result<int> run(const Arguments& arguments) {
   report.round_trip_ns = cpu::measure_round_trip();
   report.isa = to_string(isa);
   report.threads = threads;
+  if (!arguments.roofline.empty()) {
+    const std::string picture =
+        draw_roofline(cpu::measure_ceiling(isa, threads), report.result, report.precision, report.name);
+    LINNET_CHECK(write_file(arguments.roofline, picture));
+  }
   report.batch = arguments.bench.batch;
   if (arguments.json)
     print(to_json(report).dump() + "\n");
@@ -201,6 +214,9 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 1'000'000));
   verb->add_flag("--layers", arguments->bench.layers, "Time every layer as well");
   verb->add_flag("--ceiling", arguments->ceiling, "Measure the machine alone: arithmetic, caches, memory");
+  verb->add_option("--roofline", arguments->roofline,
+                   "Draw the machine's roofline with a dot a layer; times every layer")
+      ->option_text("FILE.svg");
   add_precision_option(*verb, arguments->model);
   verb->add_flag("--json", arguments->json, "Print JSON");
   verb->footer(
@@ -208,8 +224,12 @@ void add_bench(CLI::App& app, Action& action) {
       "(scalar, avx2, avx512, avx512_vnni, neon, neon_dot) forces a set of instructions.\n\n"
       "Examples:\n"
       "  linnet bench --model mobilenet_v2 --threads 1 --layers\n"
+      "  linnet bench --model mobilenet_v2 --threads 1 --roofline v2.svg\n"
       "  linnet bench --ceiling");
-  verb->callback([&action, arguments] { action = [arguments] { return run(*arguments); }; });
+  verb->callback([&action, arguments] {
+    if (!arguments->roofline.empty()) arguments->bench.layers = true;
+    action = [arguments] { return run(*arguments); };
+  });
 }
 
 }  // namespace linnet::cli

@@ -9,6 +9,7 @@ void add_verbs(CLI::App& app, Action& action) {
   add_classify(app, action);
   add_eval(app, action);
   add_bench(app, action);
+  add_plan(app, action);
   add_convert(app, action);
   add_compare(app, action);
   add_quantize(app, action);

@@ -15,9 +15,15 @@ namespace linnet {
 
 std::string_view to_string(Backend backend) { return backend == Backend::kCpu ? "cpu" : "reference"; }
 
-Result<std::unique_ptr<Executor>> make_executor(const Graph& graph, Backend backend, int threads) {
-  if (backend == Backend::kReference) return std::make_unique<reference::Interpreter>(canonical(graph));
-  return cpu::make_executor(graph, {.threads = threads > 0 ? threads : default_threads(), .isa = {}});
+Result<std::unique_ptr<Executor>> make_executor(const Graph& graph, Backend backend, int threads,
+                                                std::optional<cpu::Precision> precision) {
+  if (backend == Backend::kCpu)
+    return cpu::make_executor(graph,
+                              {.threads = threads > 0 ? threads : default_threads(), .precision = precision});
+  if (precision == cpu::Precision::kBf16 || precision == cpu::Precision::kFp16)
+    return usage("the reference computes in float32 and int8; {} runs on the back end cpu",
+                 to_string(*precision));
+  return std::make_unique<reference::Interpreter>(canonical(graph));
 }
 
 int default_threads() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 256); }
@@ -41,8 +47,9 @@ Result<std::vector<Prediction>> predictions(std::span<const float> logits,
   return result;
 }
 
-Result<Classifier> Classifier::make(Graph graph, Backend backend, int threads) {
-  LINNET_TRY(auto executor, make_executor(graph, backend, threads));
+Result<Classifier> Classifier::make(Graph graph, Backend backend, int threads,
+                                    std::optional<cpu::Precision> precision) {
+  LINNET_TRY(auto executor, make_executor(graph, backend, threads, precision));
   return Classifier(std::move(graph), std::move(executor));
 }
 

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include <linnet/linnet.h>
 
 #include "base/aligned.h"
+#include "cpu/precision.h"
 #include "graph/executor.h"
 #include "image/image.h"
 
@@ -22,9 +24,11 @@ enum class Backend {
 /// "cpu", "reference"
 std::string_view to_string(Backend backend);
 
-/// Runs canonical(graph). threads 0: as many as there are cores. Errors: LINNET_ISA names a path that this
-/// CPU lacks.
-Result<std::unique_ptr<Executor>> make_executor(const Graph& graph, Backend backend, int threads);
+/// Runs canonical(graph). threads 0: as many as there are cores. `precision`: absent for the graph's own.
+/// Errors: LINNET_ISA names a path that this CPU lacks; a precision that the graph or the back end does not
+/// have.
+Result<std::unique_ptr<Executor>> make_executor(const Graph& graph, Backend backend, int threads,
+                                                std::optional<cpu::Precision> precision = {});
 
 /// As many as there are cores, within what an executor takes.
 int default_threads();
@@ -38,7 +42,8 @@ Result<std::vector<Prediction>> predictions(std::span<const float> logits,
 class Classifier {
  public:
   /// `graph` has its preprocessing (settle_for_pictures).
-  static Result<Classifier> make(Graph graph, Backend backend, int threads);
+  static Result<Classifier> make(Graph graph, Backend backend, int threads,
+                                 std::optional<cpu::Precision> precision = {});
 
   const Graph& graph() const { return graph_; }
   Executor& executor() { return *executor_; }

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "cpu/ceiling.h"
 #include "cpu/memory.h"
+#include "graph/quantized.h"
 #include "graph/statistics.h"
 
 namespace linnet::cpu {
@@ -51,6 +52,15 @@ double share(double macs, double milliseconds, double ceiling_gmacs) {
   return milliseconds > 0 && ceiling_gmacs > 0 ? 1e-6 * macs / milliseconds / ceiling_gmacs : 0;
 }
 
+std::int64_t touched_bytes(const Graph& graph, NodeId id) {
+  const std::int64_t element = is_int8(graph) ? 1 : sizeof(float);
+  std::int64_t bytes = graph[id].shape.size() * element;
+  for (const NodeId input : graph[id].inputs) bytes += graph[input].shape.size() * element;
+  if (const auto layer = layer_weights(graph[id].op))
+    bytes += static_cast<std::int64_t>(layer->weight.bytes().size() + layer->bias.bytes().size());
+  return bytes;
+}
+
 Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler& ceiling,
                                            std::span<const float> image, std::span<float> scores,
                                            const BenchOptions& options) {
@@ -80,6 +90,7 @@ Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler
                       .op = std::string(op_name(graph[id].op)),
                       .kernel = std::string(executor.kernel_name(id)),
                       .macs = statistics[i].macs,
+                      .bytes = touched_bytes(graph, id),
                       .microseconds = median(times[i]),
                       .share_of_ceiling = median(shares[i])});
   }
@@ -87,6 +98,50 @@ Result<std::vector<LayerTime>> time_layers(CpuExecutor& executor, CeilingSampler
 }
 
 }  // namespace
+
+Result<BenchResult> time_runs(const std::function<Result<void>()>& run, std::int64_t macs,
+                              CeilingSampler& ceiling, const BenchOptions& options) {
+  const Clock::time_point warmup = Clock::now();
+  for (int images = 0;
+       images < options.warmup_images || milliseconds_since(warmup) < 1e3 * options.warmup_seconds;
+       images += options.batch)
+    LINNET_CHECK(run());
+
+  BenchResult result;
+  result.macs = macs;
+  constexpr double kWindowMs = 5;  // long beside a sample of the ceiling, short beside its changes
+  std::vector<double> times;
+  std::vector<double> ceilings = {ceiling.gmacs()};
+  std::vector<double> shares;
+  const Clock::time_point start = Clock::now();
+  const auto done = [&] {
+    return static_cast<int>(times.size()) >= options.runs ||
+           milliseconds_since(start) >= 1e3 * options.seconds;
+  };
+  while (times.empty() || !done()) {
+    double window_ms = 0;
+    double window_macs = 0;
+    do {
+      const Clock::time_point before = Clock::now();
+      LINNET_CHECK(run());
+      times.push_back(milliseconds_since(before));
+      window_ms += times.back();
+      window_macs += static_cast<double>(macs) * options.batch;
+    } while (window_ms < kWindowMs && !done());
+    ceilings.push_back(ceiling.gmacs());
+    const double around = (ceilings[ceilings.size() - 2] + ceilings.back()) / 2;
+    shares.push_back(share(window_macs, window_ms, around));
+  }
+
+  summarise(std::move(times), result);
+  result.share_of_ceiling = median(shares);
+  result.ceiling_gmacs = median(ceilings);
+  result.ceiling_min_gmacs = std::ranges::min(ceilings);
+  result.ceiling_max_gmacs = std::ranges::max(ceilings);
+  result.images_per_second = 1e3 * options.batch / result.median_ms;
+  result.gmacs_per_second = 1e-9 * static_cast<double>(macs) * result.images_per_second;
+  return result;
+}
 
 Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options) {
   if (options.batch < 1) return usage("a batch of {} images cannot be run; 1 is the least", options.batch);
@@ -101,45 +156,9 @@ Result<BenchResult> benchmark(CpuExecutor& executor, const BenchOptions& options
   Random random(1);
   for (float& x : images) x = random.uniform(-1, 1);
 
-  const Clock::time_point warmup = Clock::now();
-  for (int run = 0; run < options.warmup_runs || milliseconds_since(warmup) < 1e3 * options.warmup_seconds;
-       ++run)
-    LINNET_CHECK(executor.run(options.batch, images, scores));
-
-  BenchResult result;
-  result.macs = totals(graph).macs;
-  constexpr double kWindowMs = 5;  // long beside a sample of the ceiling, short beside its changes
-  CeilingSampler ceiling(executor.isa(), executor.pool(), is_int8(graph));
-  std::vector<double> times;
-  std::vector<double> ceilings = {ceiling.gmacs()};
-  std::vector<double> shares;
-  const Clock::time_point start = Clock::now();
-  const auto done = [&] {
-    return static_cast<int>(times.size()) >= options.runs ||
-           milliseconds_since(start) >= 1e3 * options.seconds;
-  };
-  while (times.empty() || !done()) {
-    double window_ms = 0;
-    double window_macs = 0;
-    do {
-      const Clock::time_point before = Clock::now();
-      LINNET_CHECK(executor.run(options.batch, images, scores));
-      times.push_back(milliseconds_since(before));
-      window_ms += times.back();
-      window_macs += static_cast<double>(result.macs) * options.batch;
-    } while (window_ms < kWindowMs && !done());
-    ceilings.push_back(ceiling.gmacs());
-    const double around = (ceilings[ceilings.size() - 2] + ceilings.back()) / 2;
-    shares.push_back(share(window_macs, window_ms, around));
-  }
-
-  summarise(std::move(times), result);
-  result.share_of_ceiling = median(shares);
-  result.ceiling_gmacs = median(ceilings);
-  result.ceiling_min_gmacs = std::ranges::min(ceilings);
-  result.ceiling_max_gmacs = std::ranges::max(ceilings);
-  result.images_per_second = 1e3 * options.batch / result.median_ms;
-  result.gmacs_per_second = 1e-9 * static_cast<double>(result.macs) * result.images_per_second;
+  CeilingSampler ceiling(executor.isa(), executor.pool(), executor.precision());
+  LINNET_TRY(BenchResult result, time_runs([&] { return executor.run(options.batch, images, scores); },
+                                           totals(graph).macs, ceiling, options));
   if (options.layers) {
     LINNET_TRY(result.layers,
                time_layers(executor, ceiling, images.first(static_cast<std::size_t>(image_size)),

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "cpu/ceiling.h"
-#include "cpu/random_graph.h"
 #include "graph/families/family.h"
+#include "graph/random_graph.h"
 #include "graph/statistics.h"
 
 namespace linnet::cpu {
@@ -21,7 +21,7 @@ TEST(benchmark, its_figures_are_consistent) {
   ASSERT_TRUE(executor) << executor.error().message;
   const auto result = benchmark(
       **executor,
-      {.batch = 2, .warmup_runs = 1, .warmup_seconds = 0, .runs = 20, .seconds = 5, .layers = true});
+      {.batch = 2, .warmup_images = 1, .warmup_seconds = 0, .runs = 20, .seconds = 5, .layers = true});
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_GE(result->runs, 1);
   EXPECT_LE(result->min_ms, result->median_ms);
@@ -46,7 +46,7 @@ TEST(benchmark, no_isa_does_more_than_its_own_ceiling) {
     auto executor = make_executor(graph, {.threads = 1, .isa = isa});
     ASSERT_TRUE(executor) << executor.error().message;
     const auto result = benchmark(
-        **executor, {.warmup_runs = 2, .warmup_seconds = 0, .runs = 50, .seconds = 1, .layers = true});
+        **executor, {.warmup_images = 2, .warmup_seconds = 0, .runs = 50, .seconds = 1, .layers = true});
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_GT(result->share_of_ceiling, 0) << to_string(isa);
     EXPECT_LT(result->share_of_ceiling, kMostShare) << to_string(isa);

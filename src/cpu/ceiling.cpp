@@ -60,7 +60,7 @@ MultiplyAddProbe int8_probe(Isa isa) {
 
 MultiplyAddProbe bf16_probe(Isa isa) {
 #if defined(__x86_64__)
-  if (has_bf16() && (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni)) return avx512_bf16::probe_bf16();
+  if (multiplies_bf16(isa)) return avx512_bf16::probe_bf16();
 #endif
   (void)isa;
   return {};
@@ -102,8 +102,11 @@ double measure_reading(ThreadPool& pool, const Probe& probe, const float* values
 
 }  // namespace
 
-CeilingSampler::CeilingSampler(Isa isa, ThreadPool& pool, bool int8)
-    : probe_(int8 ? int8_probe(isa) : kernels(isa).probe.f32), pool_(pool) {
+CeilingSampler::CeilingSampler(Isa isa, ThreadPool& pool, Precision precision)
+    : probe_(precision == Precision::kInt8                           ? int8_probe(isa)
+             : precision == Precision::kBf16 && multiplies_bf16(isa) ? bf16_probe(isa)
+                                                                     : kernels(isa).probe.f32),
+      pool_(pool) {
   constexpr double kSeconds = 150e-6;  // of a sample: long beside the start of the threads
   while (probe_.run && iterations_ < 1 << 24) {
     const double seconds = 1e-9 * static_cast<double>(iterations_) * probe_.macs * pool_.threads() / gmacs();

@@ -5,6 +5,7 @@
 
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
+#include "cpu/precision.h"
 
 namespace linnet::cpu {
 
@@ -34,9 +35,9 @@ Ceiling measure_ceiling(Isa isa, int threads);
 /// makes of plain C++ on this architecture, which on x86-64 is SSE2 without a fused multiply-add.
 class CeilingSampler {
  public:
-  /// `isa` must be available. The pool must outlive the sampler. `int8`: of int8 into int32 instead of
-  /// float32, where the ISA has an instruction for it.
-  CeilingSampler(Isa isa, ThreadPool& pool, bool int8 = false);
+  /// `isa` must be available. The pool must outlive the sampler. The ceiling is that of what the precision is
+  /// multiplied in: int8 into int32, bfloat16 where the ISA does, else float32.
+  CeilingSampler(Isa isa, ThreadPool& pool, Precision precision = Precision::kFloat32);
   /// 10^9 multiply-adds a second of all threads together; 0 where the ISA has no instruction for them. Takes
   /// about half a millisecond.
   double gmacs();

@@ -1,4 +1,4 @@
-// For tests: how far float32 kernels may be from the reference, computed from the node's own data.
+// For tests: how far float kernels may be from the reference, computed from the node's own data.
 #pragma once
 
 #include <cmath>
@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/float_formats.h"
+#include "cpu/precision.h"
 #include "reference/interpreter.h"
 
 namespace linnet::cpu {
@@ -18,14 +20,43 @@ struct Expected {
   AlignedVector<float> bounds;
 };
 
+/// The value that is stored.
+inline float rounded(float x, Precision precision) {
+  if (precision == Precision::kBf16) return float_from_bfloat16(bfloat16_from_float(x));
+  if (precision == Precision::kFp16) return float_from_float16(float16_from_float(x));
+  return x;
+}
+
+/// How far storing moves a value of at most this magnitude: half a unit in the last place of 8 or 11 digits.
+/// What is below the least normal number moves by half of the least step there; of bfloat16 it may become
+/// zero, as vdpbf16ps and vcvtneps2bf16 have it.
+inline double storing_error(double magnitude, Precision precision) {
+  switch (precision) {
+    case Precision::kBf16: return 0x1p-8 * magnitude + 0x1p-126;
+    case Precision::kFp16:
+      return magnitude >= 65520 ? std::numeric_limits<double>::infinity() : 0x1p-11 * magnitude + 0x1p-25;
+    default: return 0;
+  }
+}
+
 /// With u = 2^-24: a chain of n multiply-adds errs by at most (n + 2) u times the sum of |x| |w| and |bias|
 /// (Higham, "Accuracy and Stability of Numerical Algorithms", 3.1; rounded twice a step at most, the second
 /// time covered by the factor 2). An activation multiplies that by its steepest slope, 1.5, and adds a few u
-/// of its own result.
-inline Expected expect_node(const Node& node, std::span<const Shape> shapes,
-                            std::span<const std::span<const float>> inputs) {
+/// of its own result. In half precision weights are rounded first and the result last.
+inline Expected expect_node(Node node, std::span<const Shape> shapes,
+                            std::span<const std::span<const float>> inputs,
+                            Precision precision = Precision::kFloat32) {
   constexpr double u = 0x1p-24;
   constexpr double kSlope = 1.5;
+  const auto stored = [&](const Constant& weight) {
+    AlignedVector<float> values(weight.values().begin(), weight.values().end());
+    for (float& v : values) v = rounded(v, precision);
+    return Constant(weight.dims(), std::move(values));
+  };
+  std::visit(Overloaded{[&](Convolution& op) { op.weight = stored(op.weight); },
+                        [&](Depthwise& op) { op.weight = stored(op.weight); },
+                        [&](Linear& op) { op.weight = stored(op.weight); }, [](auto&) {}},
+             node.op);
   Expected e;
   e.values = reference::compute(node, shapes, inputs);
 
@@ -69,9 +100,12 @@ inline Expected expect_node(const Node& node, std::span<const Shape> shapes,
              sums.op);
   AlignedVector<float> sum(e.values.size(), 0.0f);
   if (steps > 0) sum = reference::compute(sums, shapes, views);
-  for (std::size_t i = 0; i < e.values.size(); ++i)
-    e.bounds.push_back(static_cast<float>(kSlope * steps * u * sum[i] + relative * std::abs(e.values[i]) +
-                                          std::numeric_limits<float>::min()));
+  for (std::size_t i = 0; i < e.values.size(); ++i) {
+    const double computed =
+        kSlope * steps * u * sum[i] + relative * std::abs(e.values[i]) + std::numeric_limits<float>::min();
+    e.bounds.push_back(
+        static_cast<float>(computed + storing_error(std::abs(e.values[i]) + computed, precision)));
+  }
   return e;
 }
 

@@ -8,10 +8,10 @@
 #include "cpu/fused.h"
 #include "cpu/layer_parts.h"
 #include "cpu/memory.h"
+#include "cpu/storage.h"
 #include "cpu/streamed.h"
 #include "graph/passes/passes.h"
 #include "graph/quantized.h"
-#include "numerics/multiplier.h"
 #include "plan/cpu_target.h"
 #include "plan/ram_target.h"
 #include "plan/takeovers.h"
@@ -53,11 +53,9 @@ struct Places {
 struct CpuExecutor::State {
   Graph graph;
   Isa isa;
+  Storage storage;
   ThreadPool pool;
-  std::int64_t value;  ///< bytes of one
   bool by_pixels;
-  Kernels kernels_f32;
-  KernelsS8 kernels_int8;
   std::vector<std::unique_ptr<Layer>> layers;  ///< one a node; none for the Input
   plan::Plan plan;                             ///< of a run without an observer
   plan::Plan observed;                         ///< of a run node by node
@@ -68,14 +66,12 @@ struct CpuExecutor::State {
   std::optional<StreamedPlan> streamed;   ///< runs `plan` where it is one for so many bytes or one stage
   Workspace arena;
 
-  State(Graph g, Isa i, const Options& options)
+  State(Graph g, Isa i, Precision precision, const Options& options)
       : graph(std::move(g)),
         isa(i),
+        storage(precision, isa, options.multiply_bf16, options.ram_bytes || options.one_stage),
         pool(options.threads),
-        value(is_int8(graph) ? 1 : sizeof(float)),
         by_pixels(options.ram_bytes || options.one_stage),
-        kernels_f32(by_pixels ? any_window(kernels(isa)) : kernels(isa)),
-        kernels_int8(by_pixels ? any_window(kernels_s8(isa)) : kernels_s8(isa)),
         layers(make_layers()),
         observed(plan_for_cpu(graph, cpu_target(options, true))) {}
 
@@ -85,7 +81,7 @@ struct CpuExecutor::State {
     if (by_pixels) {
       LINNET_TRY(plan, options.one_stage ? plan_one_stage(graph, ram_target(options))
                                          : plan_for_ram(graph, ram_target(options)));
-      streamed.emplace(graph, plan, std::span(std::as_const(layers)), kernels_int8);
+      streamed.emplace(graph, plan, std::span(std::as_const(layers)), storage.int8_kernels());
     } else {
       plan = plan_for_cpu(graph, cpu_target(options, false));
       make_steps();
@@ -97,24 +93,27 @@ struct CpuExecutor::State {
     return {};
   }
 
-  bool int8() const { return is_int8(graph); }
-
   std::vector<std::unique_ptr<Layer>> make_layers() const {
     std::vector<LayerNode> nodes;
     for (NodeId id = 0; id < graph.size(); ++id) nodes.push_back({id});
     for (const plan::Layer& layer : plan::layers_with_takeovers(graph))
       if (layer.taken_over != kNobody) nodes[index(layer.node)].taken_over = layer.taken_over;
     std::vector<std::unique_ptr<Layer>> made;
-    for (const LayerNode& node : nodes)
-      made.push_back(int8() ? make_layer_s8(graph, node, kernels_int8)
-                            : make_layer_f32(graph, node, kernels_f32));
+    for (const LayerNode& node : nodes) made.push_back(storage.make_layer(graph, node));
     return made;
+  }
+
+  /// Whether the scores are written where the caller wants them. If not, they become float32 last.
+  bool callers_scores() const {
+    const Layer* const last = layers[index(graph.output)].get();
+    return storage.is_float32() || (last && last->gives_real());
   }
 
   plan::CpuTarget cpu_target(const Options& options, bool node_by_node) const {
     plan::CpuTarget target;
-    target.value_bytes = value;
-    target.callers_values = !int8();
+    target.value_bytes = storage.bytes();
+    target.callers_images = storage.is_float32();
+    target.callers_scores = callers_scores();
     target.threads = pool.threads();
     target.node_by_node = node_by_node;
     // Measured on a Zen 4 core with 1 MB: 192 KB of rows, and fusing is worth it above 512 KB.
@@ -126,13 +125,14 @@ struct CpuExecutor::State {
 
   plan::RamTarget ram_target(const Options& options) const {
     plan::RamTarget target;
-    target.value_bytes = value;
-    target.callers_image = !int8();
+    target.value_bytes = storage.bytes();
+    target.callers_image = storage.is_float32();
     target.ram_bytes = options.ram_bytes.value_or(0);
     target.scratch_alignment = kCacheLine;
     target.scratch_bytes = [&](const plan::Layer& layer, std::int64_t pixels) {
-      return layer.node == 0 ? 0
-                             : streamed_scratch(graph, *layers[index(layer.node)], layer.node, value, pixels);
+      return layer.node == 0
+                 ? 0
+                 : streamed_scratch(graph, *layers[index(layer.node)], layer.node, storage.bytes(), pixels);
     };
     return target;
   }
@@ -171,37 +171,21 @@ struct CpuExecutor::State {
   };
 
   std::byte* output(const Memory& m, NodeId id, std::int64_t image) const {
-    const std::int64_t within = image * graph[id].shape.size() * value;
+    const std::int64_t before = image * graph[id].shape.size();
     const std::int64_t offset = m.places.of[index(id)];
-    if (offset == Places::kCallers) return reinterpret_cast<std::byte*>(m.scores) + within;
-    return m.arena + m.places.scratch + offset * m.group + within;
+    if (offset == Places::kCallers) return reinterpret_cast<std::byte*>(m.scores + before);
+    return m.arena + m.places.scratch + offset * m.group + before * storage.bytes();
   }
   const std::byte* input(const Memory& m, NodeId id, std::int64_t image) const {
-    if (id != 0 || int8()) return output(m, id, image);
+    if (id != 0 || !storage.is_float32()) return output(m, id, image);
     return reinterpret_cast<const std::byte*>(m.images + image * graph.input_shape().size());
   }
-  std::int8_t* stored(const Memory& m, NodeId id) const {
-    return reinterpret_cast<std::int8_t*>(output(m, id, 0));
-  }
 
-  /// int8 graphs: the images as stored values.
-  void quantize_images(const Memory& m) {
-    if (!int8()) return;
-    const Quantization& q = *graph[0].quantization;
-    const std::int64_t n = m.group * graph.input_shape().size();
-    std::int8_t* const y = stored(m, 0);
-    for_each_part<std::int8_t>(pool, n, [&](std::int64_t begin, std::int64_t end) {
-      kernels_s8(isa).quantize_input.run(
-          {m.images + begin, y + begin, end - begin, 1.0f / q.scale, q.zero_point});
-    });
-  }
-
-  /// The real values of a node, of all images of the group.
-  void dequantize_to(const Memory& m, NodeId id, std::span<float> real) const {
-    const Quantization& q = *graph[id].quantization;
-    const std::int8_t* const values = stored(m, id);
-    for (std::size_t i = 0; i < real.size(); ++i)
-      real[i] = numerics::dequantize_real(values[i], q.scale, q.zero_point);
+  /// The images as stored values.
+  void store_images(const Memory& m) {
+    if (storage.is_float32()) return;
+    const auto n = static_cast<std::size_t>(m.group * graph.input_shape().size());
+    storage.store_images(graph[0], {m.images, n}, output(m, 0, 0), pool);
   }
 
   /// One node alone.
@@ -233,12 +217,13 @@ struct CpuExecutor::State {
 
   /// What happens around the steps of one image.
   void begin(const Memory& m) {
-    quantize_images(m);
-    if (graph.output == 0 && !int8()) std::copy_n(m.images, graph.input_shape().size(), m.scores);
+    store_images(m);
+    if (graph.output == 0 && storage.is_float32())
+      std::copy_n(m.images, graph.input_shape().size(), m.scores);
   }
   void end(const Memory& m) const {
     const auto size = static_cast<std::size_t>(graph.output_shape().size());
-    if (int8()) dequantize_to(m, graph.output, {m.scores, size});
+    if (!callers_scores()) storage.load(graph[graph.output], output(m, graph.output, 0), {m.scores, size});
   }
 };
 
@@ -247,6 +232,7 @@ CpuExecutor::~CpuExecutor() = default;
 
 const Graph& CpuExecutor::graph() const { return state_->graph; }
 Isa CpuExecutor::isa() const { return state_->isa; }
+Precision CpuExecutor::precision() const { return state_->storage.precision(); }
 int CpuExecutor::threads() const { return state_->pool.threads(); }
 ThreadPool& CpuExecutor::pool() { return state_->pool; }
 
@@ -296,20 +282,21 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
   const std::int64_t wholes = s.observed.arena_bytes - s.observed.stage_bytes;
   LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.stage_bytes + wholes * n));
   const State::Memory memory = {images.data(), scores.data(), arena.data(), places, n};
-  s.quantize_images(memory);
-  if (s.graph.output == 0 && !s.int8()) std::ranges::copy(images, scores.begin());
+  s.store_images(memory);
+  if (s.graph.output == 0 && s.storage.is_float32()) std::ranges::copy(images, scores.begin());
   AlignedVector<float> real;
   for (NodeId id = 0; id < s.graph.size(); ++id) {
     for (std::int64_t image = 0; id > 0 && image < n; ++image) s.run_node(memory, id, image);
     const auto size = static_cast<std::size_t>(n * s.graph[id].shape.size());
-    if (s.int8()) {
-      real.resize(size);
-      s.dequantize_to(memory, id, real);
-      observer(s.graph[id], real);
-      if (id == s.graph.output) std::ranges::copy(real, scores.begin());
-    } else {
-      observer(s.graph[id], {reinterpret_cast<const float*>(s.input(memory, id, 0)), size});
+    const std::byte* const stored = s.input(memory, id, 0);
+    if (s.storage.is_float32() || (id == s.graph.output && s.callers_scores())) {
+      observer(s.graph[id], {reinterpret_cast<const float*>(stored), size});
+      continue;
     }
+    real.resize(size);
+    s.storage.load(s.graph[id], stored, real);
+    observer(s.graph[id], real);
+    if (id == s.graph.output) std::ranges::copy(real, scores.begin());
   }
   return {};
 }
@@ -350,7 +337,11 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
     return usage("{} threads were asked for; 1 to {} can run", options.threads, kMaxThreads);
   LINNET_TRY(const Isa isa, options.isa ? parse_isa(to_string(*options.isa)) : selected_isa());
   LINNET_CHECK(validate(graph));
-  auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, options);
+  LINNET_TRY(const Precision precision, Storage::check(graph, options.precision));
+  if ((options.ram_bytes || options.one_stage) &&
+      (precision == Precision::kBf16 || precision == Precision::kFp16))
+    return fail("{}: pixel by pixel it runs in float32 or int8, not in {}", graph.name, to_string(precision));
+  auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, precision, options);
   LINNET_CHECK(state->make_plan(options));
   LINNET_TRY(state->arena, Workspace::allocate(state->plan.arena_bytes));
   return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));

@@ -10,6 +10,7 @@
 
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
+#include "cpu/precision.h"
 #include "graph/executor.h"
 #include "plan/plan.h"
 
@@ -21,6 +22,9 @@ struct Options {
   /// A depthwise layer runs a few rows at a time together with the convolutions around it where that keeps
   /// more than so many bytes from being stored; absent: half of the L2 cache. It changes no bit.
   std::optional<std::int64_t> fuse_above_bytes = {};
+  std::optional<Precision> precision = {};  ///< absent: the graph's own, float32 or int8
+  /// For tests: false runs bfloat16 as a CPU does that stores it, but cannot multiply it.
+  bool multiply_bf16 = true;
   /// Runs in so many bytes, scores and scratch included, where that is possible (plan/ram_target.h): pixel by
   /// pixel and on one thread, which is slow. It changes no bit.
   std::optional<std::int64_t> ram_bytes = {};
@@ -44,6 +48,7 @@ class CpuExecutor final : public Executor {
                          std::span<double> microseconds);
 
   Isa isa() const;
+  Precision precision() const;
   int threads() const;
   /// Its threads, for whoever measures what they can do between runs.
   ThreadPool& pool();
@@ -65,7 +70,8 @@ class CpuExecutor final : public Executor {
 };
 
 /// `graph` is any legal graph. Errors: an illegal graph, a number of threads out of range, an ISA that this
-/// CPU lacks, not enough memory; ram_bytes are too few, one stage is impossible.
+/// CPU lacks, a precision that the graph cannot have, not enough memory; ram_bytes are too few, one stage is
+/// impossible.
 Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Options& options = {});
 
 }  // namespace linnet::cpu

@@ -1,7 +1,7 @@
 #include "cpu/executor.h"
 
 #include "cpu/node_check.h"
-#include "cpu/random_graph.h"
+#include "graph/random_graph.h"
 
 namespace linnet::cpu {
 namespace {

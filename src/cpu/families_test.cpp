@@ -1,6 +1,6 @@
 #include "cpu/node_check.h"
-#include "cpu/random_graph.h"
 #include "graph/families/family.h"
+#include "graph/random_graph.h"
 
 namespace linnet::cpu {
 namespace {

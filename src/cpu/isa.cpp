@@ -43,11 +43,12 @@ Features detect() {
   const bool fma = bit(c, 12);
   const bool osxsave = bit(c, 27);
   const bool avx = bit(c, 28);
+  const bool f16c = bit(c, 29);  // every CPU with AVX2 has it
   if (!osxsave || !avx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return f;
   const unsigned state = saved_state();
   const bool ymm_saved = (state & 0x06u) == 0x06u;
   const bool zmm_saved = (state & 0xe6u) == 0xe6u;
-  f.avx2 = ymm_saved && fma && bit(b, 5);
+  f.avx2 = ymm_saved && fma && f16c && bit(b, 5);
   f.avx512 = f.avx2 && zmm_saved && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
   f.avx512_vnni = f.avx512 && bit(c, 11);
   if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx512_bf16 = f.avx512 && bit(a, 5);
@@ -142,6 +143,37 @@ const Kernels& kernels(Isa isa) {
     case Isa::kNeonDot: return neon::kernels();
 #endif
     default: return scalar::kernels();
+  }
+}
+
+bool multiplies_bf16(Isa isa) { return has_bf16() && (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni); }
+
+const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return avx2::kernels_bf16();
+    case Isa::kAvx512:
+    case Isa::kAvx512Vnni:
+      return multiplies && multiplies_bf16(isa) ? avx512_bf16::kernels_bf16() : avx512::kernels_bf16();
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+    case Isa::kNeonDot: return neon::kernels_bf16();
+#endif
+    default: (void)multiplies; return scalar::kernels_bf16();
+  }
+}
+
+const HalfKernels<Fp16>& kernels_fp16(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return avx2::kernels_fp16();
+    case Isa::kAvx512:
+    case Isa::kAvx512Vnni: return avx512::kernels_fp16();
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+    case Isa::kNeonDot: return neon::kernels_fp16();
+#endif
+    default: return scalar::kernels_fp16();
   }
 }
 

@@ -32,6 +32,14 @@ Result<Isa> selected_isa();
 /// float32 kernels of an ISA that is available; kAvx512Vnni's are AVX-512's, kNeonDot's are NEON's.
 const Kernels& kernels(Isa isa);
 
+/// bfloat16 kernels of an ISA that is available. On AVX-512 those that multiply bfloat16 where the CPU can,
+/// unless `multiplies` says that they shall not.
+const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies = true);
+/// Whether kernels_bf16(isa) multiply bfloat16; if not, they are float32's in half the memory.
+bool multiplies_bf16(Isa isa);
+/// float16 kernels of an ISA that is available.
+const HalfKernels<Fp16>& kernels_fp16(Isa isa);
+
 /// int8 kernels of an ISA that is available: each has its own.
 const KernelsS8& kernels_s8(Isa isa);
 

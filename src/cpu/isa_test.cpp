@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "cpu/executor.h"
-#include "cpu/random_graph.h"
+#include "graph/random_graph.h"
 
 namespace linnet::cpu {
 namespace {

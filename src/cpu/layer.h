@@ -14,7 +14,7 @@
 
 namespace linnet::cpu {
 
-/// What a layer reads and writes for one image: float32 or int8 values, as the graph is.
+/// What a layer reads and writes for one image: values as they are stored: float32, half of it, or int8.
 struct LayerIo {
   const std::byte* a = nullptr;         ///< input 0
   const std::byte* b = nullptr;         ///< input 1, where the operator has one
@@ -57,11 +57,14 @@ class Layer {
   const std::string& kernel() const { return kernel_; }  ///< "avx512::pointwise_f32"
   std::int64_t scratch() const { return scratch_; }      ///< bytes a thread
   std::int64_t weight_bytes() const { return weight_bytes_; }
+  /// What it writes is float32, the graph's scores, whatever the precision of the other values.
+  bool gives_real() const { return gives_real_; }
 
  protected:
   std::string kernel_;
   std::int64_t scratch_ = 0;
   std::int64_t weight_bytes_ = 0;
+  bool gives_real_ = false;
 };
 
 /// A layer that can compute some of its output rows on its own, from rows of its input.
@@ -87,7 +90,9 @@ struct LayerNode {
 };
 
 /// The layer of a node of a canonical graph, whose constants must outlive it. nullptr for the Input.
-std::unique_ptr<Layer> make_layer_f32(const Graph& graph, LayerNode node, const Kernels& kernels);
+/// T: float, Bf16 or Fp16, as values are stored.
+template <class T>
+std::unique_ptr<Layer> make_layer_float(const Graph& graph, LayerNode node, const FloatTable<T>& kernels);
 std::unique_ptr<Layer> make_layer_s8(const Graph& graph, LayerNode node, const KernelsS8& kernels);
 
 }  // namespace linnet::cpu

@@ -19,7 +19,7 @@ template <class Arguments, class Base = Layer>
 class KernelLayer : public Base {
  public:
   explicit KernelLayer(const Kernel<Arguments>& kernel) : run_(kernel.run) {
-    this->kernel_ = std::string(kernel.isa) + "::" + kernel.name;
+    this->kernel_ = std::string(kernel.isa) + "::" + kernel.name + kernel.type;
   }
 
  protected:

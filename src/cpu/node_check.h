@@ -45,7 +45,7 @@ inline void expect_every_node(const Graph& graph, Options options, int n, std::s
       }
       const auto size = static_cast<std::size_t>(node.shape.size());
       const std::string wrong =
-          first_violation(expect_node(node, shapes, inputs), values.subspan(image * size, size));
+          first_violation(expect_node(node, shapes, inputs, cpu->precision()), values.subspan(image * size, size));
       ASSERT_EQ(wrong, "") << replay << ", node " << node.name << " by "
                            << cpu->kernel_name(static_cast<NodeId>(outputs.size()) - 1) << '\n'
                            << dump(cpu->graph());

@@ -9,9 +9,9 @@
 
 #include <gtest/gtest.h>
 
-#include "cpu/random_graph.h"
 #include "graph/passes/passes.h"
 #include "graph/quantized.h"
+#include "graph/random_graph.h"
 #include "numerics/multiplier.h"
 #include "reference/interpreter.h"
 

@@ -1,22 +1,12 @@
 #include "data/cifar10.h"
 
-#include <algorithm>
-#include <array>
-
 #include "base/file.h"
 #include "data/class_names.h"
 
 namespace linnet::data {
 namespace {
 
-// A record is a label and three planes of 32x32; a batch is ten thousand of them.
-constexpr int kSide = 32;
-constexpr std::size_t kPlane = kSide * kSide;
-constexpr std::size_t kPlanes = 3 * kPlane;
-constexpr std::size_t kRecord = 1 + kPlanes;
-constexpr std::size_t kRecords = 10'000;
-constexpr std::array<std::string_view, 10> kNames = {"airplane", "automobile", "bird",  "cat",  "deer",
-                                                     "dog",      "frog",       "horse", "ship", "truck"};
+using namespace cifar10;
 
 /// The model's class for each of CIFAR-10's.
 Result<std::vector<int>> match_names(std::span<const std::string> labels, int classes) {
@@ -43,10 +33,8 @@ Result<Dataset> open_cifar10(const std::filesystem::path& folder, std::span<cons
   std::filesystem::path root = folder;
   std::error_code ignored;
   if (std::filesystem::is_directory(folder / "cifar-10-batches-bin", ignored)) root /= "cifar-10-batches-bin";
-  std::vector<std::string> files = {"test_batch.bin"};
-  if (part == Part::kTrain)
-    files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
-             "data_batch_5.bin"};
+  const std::span all(kFiles);
+  const auto files = part == Part::kTrain ? all.first(5) : all.last(1);
 
   std::vector<int> match;
   if (classes != 0) {
@@ -56,12 +44,13 @@ Result<Dataset> open_cifar10(const std::filesystem::path& folder, std::span<cons
   }
   Dataset set;
   auto owners = std::make_shared<std::vector<MappedFile>>();
-  for (const std::string& name : files) {
+  for (const std::string_view name : files) {
     const std::filesystem::path path = root / name;
     if (!std::filesystem::exists(path, ignored))
       return fail(
-          "{}: is not there; cifar10:DIR wants the folder of the official binary batches ({}), as unpacked "
-          "from cifar-10-binary.tar.gz",
+          "{}: is not there; cifar10:DIR wants the folder of the official binary batches ({}), as linnet "
+          "pull "
+          "cifar10 makes it, or as unpacked from cifar-10-binary.tar.gz",
           path.string(), files[0]);
     LINNET_TRY(MappedFile file, MappedFile::open(path));
     const std::span<const std::byte> bytes = file.bytes();

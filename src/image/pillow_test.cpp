@@ -4,9 +4,11 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "image/adjust.h"
 #include "image/image.h"
 #include "image/resize.h"
 #include "image/testing.h"
+#include "image/warp.h"
 #include "support/data.h"
 
 namespace linnet::image {
@@ -92,6 +94,49 @@ TEST(pillow, resize_gives_the_same_bytes_for_any_pair_of_sizes) {
   for (std::size_t i = 0; i < ours.size(); ++i)
     EXPECT_EQ(difference(ours[i], (*pillow)[i]), "equal")
         << requests[i].picture << ' ' << fmt::format("{}", fmt::join(requests[i].operations, ", "));
+}
+
+TEST(pillow, adjusted_and_warped_pictures_have_the_same_bytes) {
+  PILLOW_OR_SKIP();
+  const testing::ScratchFolder folder;
+  Random random(11);
+  std::vector<PillowRequest> requests;
+  std::vector<Image> ours;
+  for (int round = 0; round < 60; ++round) {
+    const int height = 1 + static_cast<int>(random.below(40)), width = 1 + static_cast<int>(random.below(40));
+    Image image = noise(height, width, round % 5 == 0, random.next());
+    if (round % 3 == 0)  // of few values, so that stretching and equalising have something to do
+      for (auto& value : image.pixels) value = static_cast<std::uint8_t>(60 + value % (1 + round));
+    const auto path = folder.path() / fmt::format("{}.ppm", round);
+    ASSERT_TRUE(write_file(path, fmt::format("P6 {} {} 255\n", image.width, image.height) +
+                                     std::string(image.pixels.begin(), image.pixels.end())));
+    const auto expect = [&](std::string operation, Image result) {
+      requests.push_back({path, {std::move(operation)}});
+      ours.push_back(std::move(result));
+    };
+    for (const float factor : {0.0f, 1.0f, 1.9f, random.uniform(0, 1), random.uniform(1, 2)}) {
+      expect(fmt::format("brightness {}", factor), adjust_brightness(image, factor));
+      expect(fmt::format("color {}", factor), adjust_color(image, factor));
+      expect(fmt::format("contrast {}", factor), adjust_contrast(image, factor));
+      expect(fmt::format("sharpness {}", factor), adjust_sharpness(image, factor));
+    }
+    const int bits = static_cast<int>(random.below(9));
+    const double threshold = random.uniform(0, 256), degrees = random.uniform(-45, 45);
+    expect(fmt::format("posterize {}", bits), posterize(image, bits));
+    expect(fmt::format("solarize {}", threshold), solarize(image, threshold));
+    expect("autocontrast 0", autocontrast(image));
+    expect("equalize 0", equalize(image));
+    expect(fmt::format("rotate {}", degrees), rotate(image, degrees));
+    Affine map = {1, random.uniform(-1, 1), 0, 0, 1, 0};
+    if (round % 2) map = {1, 0, random.uniform(-9, 9), random.uniform(-1, 1), 1, random.uniform(-9, 9)};
+    expect(fmt::format("affine {}", fmt::join(map, " ")), warp(image, map));
+  }
+  const auto pillow = ask_pillow(requests);
+  ASSERT_TRUE(pillow) << pillow.error().message;
+  for (std::size_t i = 0; i < ours.size(); ++i)
+    EXPECT_EQ(difference(ours[i], (*pillow)[i]), "equal")
+        << requests[i].picture << ' ' << requests[i].operations[0] << ' ' << ours[i].width << " x "
+        << ours[i].height;
 }
 
 TEST(pillow, photographs_decode_and_resize_to_the_same_bytes) {

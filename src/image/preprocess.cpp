@@ -1,7 +1,6 @@
 #include "image/preprocess.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <vector>
 
@@ -75,6 +74,13 @@ float normalise(double pixel, const Preprocessing& p, int channel) {
 
 }  // namespace
 
+PixelValues pixel_values(const Preprocessing& p) {
+  PixelValues values;
+  for (int c = 0; c < 3; ++c)
+    for (int v = 0; v < 256; ++v) values[c][v] = normalise(v, p, c);
+  return values;
+}
+
 Result<void> preprocess(const Image& image, const Preprocessing& p, Shape input, std::span<float> output) {
   LINNET_CHECK(check(image, p, input, output.size()));
   Image changed;
@@ -119,9 +125,7 @@ Result<void> preprocess(const Image& image, const Preprocessing& p, Shape input,
     return {};
   }
   const Image resized = resize(*picture, size, window, p.filter);
-  std::array<std::array<float, 256>, 3> value;
-  for (int c = 0; c < input.c; ++c)
-    for (int v = 0; v < 256; ++v) value[c][v] = normalise(v, p, c);
+  const PixelValues value = pixel_values(p);
   each_row([&](int y, float* out) {
     const std::uint8_t* in = resized.row(y);
     for (int i = 0; i < columns.length; ++i)

@@ -1,6 +1,7 @@
 // From a picture to a model's input, as the model's own Preprocessing says.
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "base/result.h"
@@ -23,5 +24,9 @@ namespace linnet::image {
 /// resize).
 Result<void> preprocess(const Image& image, const Preprocessing& preprocessing, Shape input,
                         std::span<float> output);
+
+/// What each of the 256 values of a pixel becomes, a channel: the last step of preprocess().
+using PixelValues = std::array<std::array<float, 256>, 3>;
+PixelValues pixel_values(const Preprocessing& preprocessing);
 
 }  // namespace linnet::image

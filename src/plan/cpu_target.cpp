@@ -105,7 +105,7 @@ class Planner {
 
   /// Whether all of a value is stored in the arena.
   bool is_stored(NodeId value) const {
-    return !target_.callers_values || (value != 0 && value != graph_.output);
+    return !(value == 0 && target_.callers_images) && !(value == graph_.output && target_.callers_scores);
   }
 
   /// Values that exist whole, behind what the stages use anew.

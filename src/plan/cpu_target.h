@@ -9,9 +9,10 @@ namespace linnet::plan {
 
 struct CpuTarget {
   std::int64_t value_bytes = sizeof(float);
-  /// The images and the scores lie in the caller's memory as they are computed with. Otherwise the Input and
-  /// the output lie in the arena, whole.
-  bool callers_values = true;
+  /// The images are computed with where the caller has them. Otherwise the Input lies in the arena, whole.
+  bool callers_images = true;
+  /// The scores are computed where the caller wants them. Otherwise the output lies in the arena, whole.
+  bool callers_scores = true;
   int threads = 1;
   /// Every node is a stage of its own and takes nothing over: what an observer wants to see.
   bool node_by_node = false;

@@ -235,44 +235,56 @@ std::vector<Measured> stages_of(const Planner& planner, const std::vector<int>& 
   return stages;
 }
 
+/// Stages with where they are cut and the plan that places them.
+struct Candidate {
+  std::vector<int> cuts;
+  std::vector<Measured> stages;
+  Plan plan;
+};
+
+Candidate candidate(const Planner& planner, std::int64_t tile) {
+  Candidate c;
+  c.cuts = planner.cuts(tile);
+  c.stages = stages_of(planner, c.cuts, tile);
+  c.plan = planner.placed(c.stages);
+  return c;
+}
+
 }  // namespace
+
+Plan plan_for_least_ram(const Graph& graph, const RamTarget& target) {
+  return candidate(Planner(graph, target), kTiles[0]).plan;
+}
 
 Result<Plan> plan_for_ram(const Graph& graph, const RamTarget& target) {
   const Planner planner(graph, target);
-  std::optional<Plan> best;
-  std::vector<int> cuts;
-  std::vector<Measured> stages;
-  // The largest tile with which all stages fit.
-  for (const std::int64_t tile : kTiles) {
-    const std::vector<int> these = planner.cuts(tile);
-    std::vector<Measured> measured = stages_of(planner, these, tile);
-    Plan plan = planner.placed(measured);
-    if (best && plan.arena_bytes > target.ram_bytes) break;
-    best = std::move(plan);
-    cuts = these;
-    stages = std::move(measured);
-    if (best->arena_bytes > target.ram_bytes) break;
-  }
-  if (best->arena_bytes > target.ram_bytes) {
+  Candidate best = candidate(planner, kTiles[0]);
+  if (best.plan.arena_bytes > target.ram_bytes) {
     int largest = 0;
-    for (int s = 0; s < static_cast<int>(best->stages.size()); ++s)
-      if (live_bytes(*best, s) > live_bytes(*best, largest)) largest = s;
-    return fail("{}: {} bytes of RAM are not enough; the least is {}, which stage {} of {} takes, {}",
-                graph.name, target.ram_bytes, best->arena_bytes, largest + 1, best->stages.size(),
-                stage_text(graph, best->stages[static_cast<std::size_t>(largest)]));
+    for (int s = 0; s < static_cast<int>(best.plan.stages.size()); ++s)
+      if (live_bytes(best.plan, s) > live_bytes(best.plan, largest)) largest = s;
+    return fail("{}: {} bytes of RAM are not enough; the least is {}, for stage {} of {}, {}", graph.name,
+                target.ram_bytes, best.plan.arena_bytes, largest + 1, best.plan.stages.size(),
+                stage_text(graph, best.plan.stages[static_cast<std::size_t>(largest)]));
+  }
+  // The largest tile with which all stages fit.
+  for (const std::int64_t tile : std::span(kTiles).subspan(1)) {
+    Candidate larger = candidate(planner, tile);
+    if (larger.plan.arena_bytes > target.ram_bytes) break;
+    best = std::move(larger);
   }
   // Then each stage on its own, as long as the whole still fits.
-  for (std::size_t s = 0; s < stages.size() && cuts.size() > s + 1; ++s)
+  for (std::size_t s = 0; s < best.stages.size() && s + 1 < best.cuts.size(); ++s)
     for (const std::int64_t tile : kTiles) {
-      std::vector<Measured> larger = stages;
-      larger[s] = planner.measured(cuts[s], cuts[s + 1], tile);
-      if (larger[s].stage == stages[s].stage || larger[s].own < stages[s].own) continue;
+      std::vector<Measured> larger = best.stages;
+      larger[s] = planner.measured(best.cuts[s], best.cuts[s + 1], tile);
+      if (larger[s].stage == best.stages[s].stage || larger[s].own < best.stages[s].own) continue;
       Plan plan = planner.placed(larger);
       if (plan.arena_bytes > target.ram_bytes) break;
-      best = std::move(plan);
-      stages = std::move(larger);
+      best.plan = std::move(plan);
+      best.stages = std::move(larger);
     }
-  return *std::move(best);
+  return std::move(best.plan);
 }
 
 Result<Plan> plan_one_stage(const Graph& graph, const RamTarget& target, std::int64_t tile) {

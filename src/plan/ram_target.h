@@ -27,6 +27,10 @@ struct RamTarget {
 /// least, which the text names with the stage that sets it.
 Result<Plan> plan_for_ram(const Graph& graph, const RamTarget& target);
 
+/// The plan of fewest bytes that plan_for_ram() finds: every stage computes a pixel at once. ram_bytes does
+/// not matter.
+Plan plan_for_least_ram(const Graph& graph, const RamTarget& target);
+
 /// All of it as one stage, where nothing but the scores exists whole: what a circuit without external memory
 /// runs. ram_bytes does not matter. Errors: a gate that needs all of a value before the first pixel of it can
 /// go on (squeeze-and-excite); the text names the node.

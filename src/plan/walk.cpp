@@ -2,7 +2,7 @@
 
 namespace linnet::plan {
 
-std::int64_t Link::needed(std::int64_t begin, std::int64_t end) const {
+std::int64_t Link::needed(std::int64_t end) const {
   if (kind == Kind::kPixel) return end;
   if (kind == Kind::kWhole) return in.pixels();
   const auto up_to = [&](std::int64_t pixel) -> std::int64_t {
@@ -11,9 +11,7 @@ std::int64_t Link::needed(std::int64_t begin, std::int64_t end) const {
     if (h < 0 || w < 0) return 0;
     return std::min<std::int64_t>(h, in.h - 1) * in.w + std::min<std::int64_t>(w, in.w - 1) + 1;
   };
-  // The last window of a row may reach further than the first ones of the next.
-  const std::int64_t row = (end - 1) / out.w * out.w;
-  return std::max(up_to(end - 1), row > begin ? up_to(row - 1) : 0);
+  return up_to(end - 1);
 }
 
 std::int64_t Link::released(std::int64_t done) const {
@@ -40,6 +38,8 @@ Walk::Walk(const Graph& graph, const Stage& stage) {
     state.pools = std::holds_alternative<GlobalAveragePool>(node.op);
     state.steps = state.pools ? graph[node.inputs[0]].shape.pixels() : node.shape.pixels();
     state.links = links_of(graph, stage, layer);
+    for (const Link& link : state.links)
+      if (link.kind == Link::Kind::kWindow) state.row = node.shape.w;
     layers_.push_back(std::move(state));
   }
 }

@@ -29,8 +29,9 @@ struct Link {
   Shape out = {};
   Window window = {};  ///< kWindow alone
 
-  /// Pixels [0, n) of the input are needed to compute steps [begin, end).
-  std::int64_t needed(std::int64_t begin, std::int64_t end) const;
+  /// Pixels [0, n) of the input are needed to compute a tile that ends with step end - 1: all of one row
+  /// where it is a window's.
+  std::int64_t needed(std::int64_t end) const;
   /// Pixels before this one are no longer needed when `done` steps are. At most in.pixels().
   std::int64_t released(std::int64_t done) const;
 };
@@ -67,6 +68,9 @@ class Walk {
   struct State {
     std::int64_t steps = 0;
     std::int64_t tile = 1;
+    /// Pixels in a row of a layer with a window, whose tiles end with it: the next row's first windows reach
+    /// further. 0: they need not.
+    std::int64_t row = 0;
     std::int64_t done = 0;
     bool pools = false;
     std::vector<Link> links;
@@ -78,10 +82,11 @@ class Walk {
   void advance(int layer, std::int64_t to, OnTile& on_tile) {
     State& l = layers_[static_cast<std::size_t>(layer)];
     while (l.done < to) {
-      const std::int64_t end = std::min(l.done + l.tile, to);
+      std::int64_t end = std::min(l.done + l.tile, to);
+      if (l.row > 0) end = std::min(end, (l.done / l.row + 1) * l.row);
       for (const Link& link : l.links)
         if (link.from != Link::kOutside) {
-          const std::int64_t pixels = link.needed(l.done, end);
+          const std::int64_t pixels = link.needed(end);
           advance(link.from, at(link.from).pools ? pixels * at(link.from).steps : pixels, on_tile);
         }
       on_tile(layer, l.done, end);

@@ -1,14 +1,13 @@
 #include "report/html.h"
 
+#include <fmt/core.h>
+
+#include "report/colours.h"
+
 namespace linnet::report {
 namespace {
 
-// Colours are variables, so that pictures follow the reader's light or dark setting.
 constexpr std::string_view kStyle = R"(
-:root { color-scheme: light dark; --page: #f6f7f9; --box: #ffffff; --text: #1b2430; --quiet: #5b6775; --line: #d9dee5;
-  --one: #2a6fbb; --two: #d9822b; --band: #2a6fbb22; }
-@media (prefers-color-scheme: dark) { :root { --page: #14181d; --box: #1d232b; --text: #e4e9ef; --quiet: #9aa6b4;
-  --line: #36404c; --one: #6aa9ec; --two: #f0a55a; --band: #6aa9ec2e; } }
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 68rem; background: var(--page); color: var(--text);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
@@ -31,6 +30,18 @@ p { max-width: 48rem; margin: .5rem 0; color: var(--quiet); }
 svg.wide { width: 100%; height: auto; background: var(--box); border: 1px solid var(--line); border-radius: 8px; }
 svg text { fill: var(--quiet); font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 )";
+
+/// Colours are variables, so that pictures follow the reader's light or dark setting.
+std::string colour_style() {
+  std::string light, dark;
+  for (const NamedColour& colour : kColours) {
+    light += fmt::format(" --{}: {};", colour.name, colour.light);
+    dark += fmt::format(" --{}: {};", colour.name, colour.dark);
+  }
+  return fmt::format(
+      ":root {{ color-scheme: light dark;{} }}\n@media (prefers-color-scheme: dark) {{ :root {{{} }} }}",
+      light, dark);
+}
 
 }  // namespace
 
@@ -76,8 +87,8 @@ void Page::card(std::string_view title, std::string_view subtitle,
 std::string Page::text() const {
   return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>" +
-         title_ + "</title>\n<style>" + std::string(kStyle) + "</style></head>\n<body>\n" + body_ +
-         "</body></html>\n";
+         title_ + "</title>\n<style>\n" + colour_style() + std::string(kStyle) + "</style></head>\n<body>\n" +
+         body_ + "</body></html>\n";
 }
 
 }  // namespace linnet::report

@@ -52,6 +52,14 @@ TEST(report, a_page_closes_every_tag_and_holds_its_pictures) {
   EXPECT_THAT(page.text(), HasSubstr("stroke-dasharray"));
 }
 
+TEST(report, a_picture_in_a_file_of_its_own_holds_its_colours) {
+  Svg svg(10, 10, "a picture");
+  svg.rect(0, 0, 1, 1, Colour::kBandTwo);
+  EXPECT_EQ(unclosed(svg.file()), "");
+  EXPECT_THAT(svg.file(), Not(HasSubstr("var(")));
+  EXPECT_THAT(svg.file(), HasSubstr("#d9822b33"));
+}
+
 TEST(report, text_cannot_become_markup) {
   const std::string evil = "<script>alert(\"&\")</script>";
   Page page(evil);

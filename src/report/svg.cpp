@@ -2,19 +2,22 @@
 
 #include <fmt/core.h>
 
+#include "report/colours.h"
 #include "report/html.h"
 
 namespace linnet::report {
 namespace {
 
-std::string_view css(Colour colour) {
+std::string css(Colour colour) {
+  const auto named = [](std::string_view name) { return fmt::format("var(--{})", name); };
   switch (colour) {
-    case Colour::kOne: return "var(--one)";
-    case Colour::kTwo: return "var(--two)";
-    case Colour::kBand: return "var(--band)";
-    case Colour::kLine: return "var(--line)";
-    case Colour::kText: return "var(--text)";
-    case Colour::kQuiet: return "var(--quiet)";
+    case Colour::kOne: return named("one");
+    case Colour::kTwo: return named("two");
+    case Colour::kBand: return named("band");
+    case Colour::kBandTwo: return named("band-two");
+    case Colour::kLine: return named("line");
+    case Colour::kText: return named("text");
+    case Colour::kQuiet: return named("quiet");
   }
   return "none";
 }
@@ -26,10 +29,26 @@ std::string closed(std::string_view element, std::string_view tip) {
 }  // namespace
 
 Svg::Svg(double width, double height, std::string_view what, Size size)
-    : head_(
+    : width_(width),
+      height_(height),
+      head_(
           fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.7g} {:.7g}\" role=\"img\" "
                       "aria-label=\"{}\"{}>\n",
                       width, height, escape(what), size == Size::kWide ? " class=\"wide\"" : "")) {}
+
+std::string Svg::file() const {
+  std::string text = fmt::format(
+      "{}<style>text {{ fill: var(--text); font: 11px sans-serif; }}</style>\n"
+      "<rect width=\"{:.7g}\" height=\"{:.7g}\" fill=\"white\"/>\n{}</svg>\n",
+      head_, width_, height_, body_);
+  // Not every program that draws SVG knows variables.
+  for (const NamedColour& colour : kColours) {
+    const std::string variable = fmt::format("var(--{})", colour.name);
+    for (std::size_t at = 0; (at = text.find(variable, at)) != std::string::npos;)
+      text.replace(at, variable.size(), colour.light);
+  }
+  return text;
+}
 
 void Svg::rect(double x, double y, double width, double height, Colour fill, std::string_view tip) {
   body_ += fmt::format("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"{}", x,

@@ -7,7 +7,7 @@
 namespace linnet::report {
 
 /// The page's colours.
-enum class Colour { kOne, kTwo, kBand, kLine, kText, kQuiet };
+enum class Colour { kOne, kTwo, kBand, kBandTwo, kLine, kText, kQuiet };
 
 /// Coordinates are pixels from the top left corner; the picture scales with its place on the page.
 class Svg {
@@ -24,8 +24,12 @@ class Svg {
   void text(double x, double y, std::string_view text, Anchor anchor = Anchor::kStart);
 
   std::string str() const { return head_ + body_ + "</svg>\n"; }
+  /// The same as a file of its own: on white, in the light colours, which it holds itself.
+  std::string file() const;
 
  private:
+  double width_;
+  double height_;
   std::string head_;
   std::string body_;
 };

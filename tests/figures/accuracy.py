@@ -6,8 +6,9 @@ Usage: accuracy.py LINNET [--pytorch]
   --pytorch  asks PyTorch for its top-1 of each photograph as well, and lists where the two part (three minutes)
 
 Real weights and photographs are looked for in LINNET_DATA, by default ../shared beside the repository. Prints the table
-in Markdown: float models beside PyTorch, then int8 files that others quantized. Exit status: 0 if every float model is within
-one photograph of its figure and PyTorch's, and every int8 one on it; 1 if not; 77 if the data, or PyTorch, is absent.
+in Markdown: float models beside PyTorch, the same in 16 bits, then int8 files that others quantized. Exit status: 0 if every float
+model is within one photograph of its figure and PyTorch's, and every int8 one on it, and bf16 gives at least 90 %,
+fp16 97 % of the photographs the label that float32 gives; 1 if not; 77 if the data, or PyTorch, is absent.
 """
 import json
 import os
@@ -30,6 +31,8 @@ IMPORTED = [
     ("tflite/mobilenet_v1_0.5_160_quant.tflite", "labels/coral_imagenet_labels_1001.txt", 120, "none"),
     ("onnx/mobilenetv2_qdq_int8_perchannel.onnx", "labels/synset_words_1000.txt", 74, "none of these weights"),
 ]
+HALVES = ("bf16", "fp16")
+LEAST_AGREEMENT = {"bf16": 0.90, "fp16": 0.97}  # of labels with float32's: bfloat16 has 8 digits, as int8
 ORACLE = pathlib.Path(__file__).parent.parent / "oracles" / "pytorch_imagenet.py"
 PYTHON_WITH_TORCH = "/usr/bin/python3"  # where Debian's python3-torch is
 
@@ -59,6 +62,28 @@ def imported_int8(linnet, data, photos):
         print(f"| `{name}` | {right} | {100 * score['top1']:.1f} % | {100 * score['top5']:.1f} % | {beside} |")
         if right != expected:
             missed.append(f"{name}: {right} right; the figure on record is {expected}")
+    return missed
+
+
+def halves(linnet, data, photos):
+    """Prints how often 16 bits give float32's label; returns what agrees too seldom."""
+    missed = []
+    print("\n| model | precision | right | float32, right | same label as float32 |")
+    print("|---|---|--:|--:|--:|")
+    for name, labels, _ in MODELS:
+        scores, wrong = {}, {}
+        for precision in ("float32", *HALVES):
+            command = (linnet, "eval", *options_for(data, name, labels), "--precision", precision, "--data", photos)
+            scores[precision] = json_lines(*command, "--misses", "--json")[0]
+            wrong[precision] = {miss["image"]: miss["predicted"] for miss in scores[precision]["misses"]}
+        for precision in HALVES:
+            score, own, reference = scores[precision], wrong[precision], wrong["float32"]
+            images = score["images"]
+            same = images - sum(own.get(image) != reference.get(image) for image in own.keys() | reference.keys())
+            print(f"| `{name}` | {precision} | {score['right_first']} | {scores['float32']['right_first']} | "
+                  f"{same} of {images}, {100 * same / images:.1f} % |")
+            if same < LEAST_AGREEMENT[precision] * images:
+                missed.append(f"{name}, {precision}: {same} of {images} labels are float32's")
     return missed
 
 
@@ -99,6 +124,7 @@ def main(linnet, data, with_pytorch):
         print("No photograph gets another label than PyTorch's." if not partings else "Where the labels part:\n")
         for name, row, index in partings:
             print(f"- `{name}`, {row['file']}: class {index}, PyTorch {row['top1']} by a margin of {row['margin']} logits")
+    missed += halves(linnet, data, photos)
     missed += imported_int8(linnet, data, photos)
     for line in missed:
         print(f"FAILED: {line}", file=sys.stderr)

@@ -5,18 +5,28 @@ usage: pillow_pixels.py REQUESTS
 
 REQUESTS is a file with a line for each answer, fields parted by tabs:
     picture, answer, operation...
-An operation is `resize HEIGHT WIDTH FILTER`, `crop TOP LEFT HEIGHT WIDTH` or `luma`; they are done from left to right on
-the picture after EXIF orientation and convert("RGB"). The answer is a file: "HEIGHT WIDTH CHANNELS\n", then bytes.
+An operation is `resize HEIGHT WIDTH FILTER`, `crop TOP LEFT HEIGHT WIDTH`, `luma`, `affine A B C D E F`, `rotate DEGREES`, or
+one of ADJUST with its number; they are done from left to right on the picture after EXIF orientation and convert("RGB"). The answer is a file: "HEIGHT WIDTH CHANNELS\n", then bytes.
 Exit 77: this machine has no Pillow.
 """
 import sys
 
 try:
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageEnhance, ImageOps
 except ImportError:
     sys.exit(77)
 
 FILTERS = {"nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+ADJUST = {
+    "brightness": lambda im, x: ImageEnhance.Brightness(im).enhance(x),
+    "color": lambda im, x: ImageEnhance.Color(im).enhance(x),
+    "contrast": lambda im, x: ImageEnhance.Contrast(im).enhance(x),
+    "sharpness": lambda im, x: ImageEnhance.Sharpness(im).enhance(x),
+    "posterize": lambda im, x: ImageOps.posterize(im, int(x)),
+    "solarize": ImageOps.solarize,
+    "autocontrast": lambda im, x: ImageOps.autocontrast(im),
+    "equalize": lambda im, x: ImageOps.equalize(im),
+}
 
 
 def picture(path, cache={}):
@@ -37,6 +47,12 @@ def answer(path, operations):
             im = im.crop((left, top, left + width, top + height))
         elif name == "luma":
             im = im.convert("L")
+        elif name == "affine":
+            im = im.transform(im.size, Image.Transform.AFFINE, [float(x) for x in args], Image.Resampling.NEAREST)
+        elif name == "rotate":
+            im = im.rotate(float(args[0]), Image.Resampling.NEAREST)
+        elif name in ADJUST:
+            im = ADJUST[name](im, float(args[0]))
         else:
             raise ValueError(operation)
     return im

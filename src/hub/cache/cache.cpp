@@ -47,18 +47,6 @@ std::optional<CachedModel> parse_record(const std::string& text, const fs::path&
   return model;
 }
 
-std::optional<CachedModel> read_record(const fs::path& folder, Record record) {
-  const auto text = read_text(folder / file_name(record));
-  if (!text) return std::nullopt;
-  auto model = parse_record(*text, folder);
-  if (!model) return std::nullopt;
-  for (const PulledFile& file : model->files) {
-    std::error_code error;
-    if (fs::file_size(folder / file.name, error) != file.bytes || error) return std::nullopt;
-  }
-  return model;
-}
-
 }  // namespace
 
 fs::path CachedModel::model_path() const {
@@ -76,6 +64,20 @@ Result<fs::path> cache_folder() {
 }
 
 fs::path model_folder(const fs::path& cache, std::string_view name) { return cache / "models" / name; }
+
+fs::path data_folder(const fs::path& cache, std::string_view name) { return cache / "data" / name; }
+
+std::optional<CachedModel> read_record(const fs::path& folder, Record record) {
+  const auto text = read_text(folder / file_name(record));
+  if (!text) return std::nullopt;
+  auto model = parse_record(*text, folder);
+  if (!model) return std::nullopt;
+  for (const PulledFile& file : model->files) {
+    std::error_code error;
+    if (fs::file_size(folder / file.name, error) != file.bytes || error) return std::nullopt;
+  }
+  return model;
+}
 
 std::optional<CachedModel> find_cached(const fs::path& cache, std::string_view name, Record record) {
   return read_record(model_folder(cache, name), record);

@@ -4,6 +4,7 @@
 //   CACHE/models/NAME/            one folder a model; what is given to the readers (or its one file)
 //   CACHE/models/NAME/pulled.json what was pulled: each file's address, size and SHA-256, written last
 //   (pulling.json until then)
+//   CACHE/data/NAME/              one folder a data set, with such a record
 #pragma once
 
 #include <cstdint>
@@ -42,13 +43,19 @@ struct CachedModel {
 /// The folder of one model inside the cache, whether it exists or not.
 std::filesystem::path model_folder(const std::filesystem::path& cache, std::string_view name);
 
+/// The folder of one data set inside the cache, whether it exists or not.
+std::filesystem::path data_folder(const std::filesystem::path& cache, std::string_view name);
+
 enum class Record {
   kPulled,   ///< the model is whole
   kPulling,  ///< some of its files are here: what the next pull carries on from
 };
 
-/// The record of a model. Nothing where there is none, or where a file is missing or has another size than
+/// The record in a folder. Nothing where there is none, or where a file is missing or has another size than
 /// was recorded.
+std::optional<CachedModel> read_record(const std::filesystem::path& folder, Record record);
+
+/// read_record() of a model.
 std::optional<CachedModel> find_cached(const std::filesystem::path& cache, std::string_view name,
                                        Record record = Record::kPulled);
 

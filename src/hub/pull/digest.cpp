@@ -1,7 +1,6 @@
 #include "hub/pull/digest.h"
 
 #include <memory>
-#include <span>
 #include <string_view>
 
 #include <openssl/evp.h>
@@ -48,6 +47,14 @@ Result<Digests> digests_of_file(const std::filesystem::path& path) {
   Digests digests{sha256.hex(), git.hex()};
   if (digests.sha256.empty()) return fail("{}: OpenSSL refuses to compute a SHA-256 hash", path.string());
   return digests;
+}
+
+Result<std::string> sha256_of(std::span<const std::span<const std::byte>> parts) {
+  Hash hash(EVP_sha256());
+  for (const auto part : parts) hash.update(part.data(), part.size());
+  std::string hex = hash.hex();
+  if (hex.empty()) return fail("OpenSSL refuses to compute a SHA-256 hash");
+  return hex;
 }
 
 }  // namespace linnet::hub

@@ -1,7 +1,9 @@
 // Hashes of files, to check what was downloaded against what its publisher declares.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -15,5 +17,8 @@ struct Digests {
 
 /// Both in one pass. Errors: the file cannot be read.
 Result<Digests> digests_of_file(const std::filesystem::path& path);
+
+/// SHA-256 of the parts one after the other, 64 hex digits. Errors: OpenSSL is configured without it.
+Result<std::string> sha256_of(std::span<const std::span<const std::byte>> parts);
 
 }  // namespace linnet::hub

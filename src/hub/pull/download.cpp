@@ -103,8 +103,7 @@ class Transfer {
     if (fd_ >= 0) ::close(fd_);
   }
 
-  /// `have` bytes are in the partial file; `etag` says of which version, or is empty where nothing is to be
-  /// resumed.
+  /// `have` bytes are in the partial file; `etag` says of which version, or is empty where there is only one.
   CURLcode run(std::uint64_t have, const std::string& etag);
 
   const Answer& answer() const { return answer_; }
@@ -234,7 +233,7 @@ CURLcode Transfer::run(std::uint64_t have, const std::string& etag) {
   if (have > 0) {
     range = std::to_string(have) + "-";
     set(CURLOPT_RANGE, range.c_str());
-    headers = curl_slist_append(headers, ("If-Range: " + etag).c_str());
+    if (!etag.empty()) headers = curl_slist_append(headers, ("If-Range: " + etag).c_str());
   }
   set(CURLOPT_HTTPHEADER, headers);
   const CURLcode code = curl_easy_perform(curl.get());
@@ -244,8 +243,8 @@ CURLcode Transfer::run(std::uint64_t have, const std::string& etag) {
 }
 
 /// What an earlier attempt left. Only bytes of a known version can be carried on with (a weak ETag names
-/// none).
-std::optional<Resume> read_resume(const fs::path& part, const std::string& url) {
+/// none), or of an address that has only one.
+std::optional<Resume> read_resume(const fs::path& part, const DownloadRequest& request) {
   const auto text = read_text(part.string() + ".json");
   if (!text) return std::nullopt;
   const json record = json::parse(*text, nullptr, false);
@@ -253,7 +252,8 @@ std::optional<Resume> read_resume(const fs::path& part, const std::string& url) 
   if (!record["url"].is_string() || !record["etag"].is_string()) return std::nullopt;
   Resume resume{record["url"].get<std::string>(), record["etag"].get<std::string>()};
   const bool strong = resume.etag.starts_with('"') && resume.etag.find('\n') == std::string::npos;
-  if (resume.url != url || !strong) return std::nullopt;
+  if (resume.url != request.url || !(strong || request.immutable)) return std::nullopt;
+  if (!strong) resume.etag.clear();
   return resume;
 }
 
@@ -356,7 +356,7 @@ std::expected<Downloaded, DownloadError> download(const DownloadRequest& request
   auto pause = request.pause;
   std::uint64_t furthest = 0;  // bytes
   for (int attempt = 1;; ++attempt) {
-    const auto resume = read_resume(part, request.url);
+    const auto resume = read_resume(part, request);
     const std::uint64_t have = resume ? size_of(part) : 0;
     Transfer transfer(request, part);
     const CURLcode code = transfer.run(have, resume ? resume->etag : "");

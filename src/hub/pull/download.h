@@ -23,8 +23,11 @@ struct DownloadRequest {
   std::string url;             ///< http or https; redirects are followed, never from https to http
   std::filesystem::path path;  ///< where the file ends up; its folder exists
   std::string sha256_prefix;   ///< hex digits that the publisher put into the file's name; may be empty
-  std::string how_by_hand;     ///< ends an error about the network: what to do without one
-  int attempts = 4;            ///< in a row without a single new byte
+  /// The address means the same bytes for ever, and the caller checks them: a cut download carries on
+  /// although the server names no version of the file (ETag).
+  bool immutable = false;
+  std::string how_by_hand;               ///< ends an error about the network: what to do without one
+  int attempts = 4;                      ///< in a row without a single new byte
   std::chrono::milliseconds pause{500};  ///< before the second attempt; doubles after each
   Progress progress = {};
 };

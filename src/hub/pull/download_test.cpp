@@ -201,6 +201,23 @@ TEST_F(download_test, a_part_that_is_whole_already_only_gets_its_name) {
   EXPECT_TRUE(clean());
 }
 
+TEST_F(download_test, where_the_bytes_never_change_a_cut_download_carries_on_without_an_etag) {
+  const std::string body = body_of(90'000);
+  for (const bool immutable : {true, false}) {
+    TestServer registry;
+    registry.serve_cut("/file", body, "", 30'000, 1);
+    registry.start();
+    DownloadRequest asked = request("");
+    asked.url = registry.url("/file");
+    asked.immutable = immutable;
+    const auto result = download(asked);
+    ASSERT_TRUE(result) << result.error().error.message;
+    EXPECT_THAT(registry.ranges(), ElementsAre("", immutable ? "bytes=30000-" : ""));
+    EXPECT_EQ(content(), body);
+    std::filesystem::remove(asked.path);
+  }
+}
+
 TEST_F(download_test, a_redirect_declares_the_hash_and_the_bytes_are_checked_against_it) {
   for (const bool right : {true, false}) {
     TestServer hub;

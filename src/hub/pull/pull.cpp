@@ -1,47 +1,16 @@
 #include "hub/pull/pull.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "hub/pull/digest.h"
+#include "hub/pull/folder_lock.h"
 
 namespace linnet::hub {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Held by whoever writes into one model's folder. The kernel lets go of it when the process ends, however it
-/// ends.
-class FolderLock {
- public:
-  static Result<FolderLock> take(const fs::path& folder, const std::function<void()>& on_wait) {
-    const fs::path path = folder / ".lock";
-    FolderLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-    if (lock.fd_ < 0) return fail("{}: cannot create: {}", path.string(), std::strerror(errno));
-    if (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK && on_wait) on_wait();
-      while (::flock(lock.fd_, LOCK_EX) != 0)
-        if (errno != EINTR) return fail("{}: cannot lock: {}", path.string(), std::strerror(errno));
-    }
-    return lock;
-  }
-  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FolderLock& operator=(FolderLock&&) = delete;
-  ~FolderLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
- private:
-  explicit FolderLock(int fd) : fd_(fd) {}
-  int fd_;
-};
 
 /// A file that a model consists of.
 struct Wanted {

@@ -1,6 +1,6 @@
 // The one body of depthwise layers, over any vector type V and any `Type`: what the values of a layer are,
-// how a vector of them is loaded, and what a tile ends with. Here DepthwiseTypeF32; depthwise_float_s8.h has
-// int8's. Internal linkage: see finish_body.h.
+// how a vector of them is loaded, and what a tile ends with. Here DepthwiseTypeFloat; depthwise_float_s8.h
+// has int8's. Internal linkage: see finish_body.h.
 //
 // A tile is a few neighbouring output pixels of a few neighbouring rows by one vector of channels. Inputs
 // come from the L2 cache, whose bandwidth is what limits a depthwise layer: each input value is loaded once
@@ -25,11 +25,12 @@ constexpr int max_depthwise_pixels(int kernel, int stride) {
   return max_depthwise_rows<V>(kernel, stride) == 1 ? 7 : 4;
 }
 
-template <class T>
-struct DepthwiseTypeF32 {
-  using V = T;
-  using Arguments = DepthwiseF32;
-  using Value = float;
+/// T: float, or half of one.
+template <class Vector, class T>
+struct DepthwiseTypeFloat {
+  using V = Vector;
+  using Arguments = DepthwiseOf<T>;
+  using Value = T;
   static constexpr bool kOverlap = false;  ///< channels behind the last whole vector are a part of one
   static constexpr bool kPads = false;     ///< taps outside the image are left out
 
@@ -39,18 +40,21 @@ struct DepthwiseTypeF32 {
   /// A whole vector of channels, or the few that are left behind the last whole one.
   template <bool kClip, bool kPartial>
   struct Lanes {
-    const DepthwiseF32& a;
+    const DepthwiseOf<T>& a;
     int channel;
     int n;
 
-    const float* weights() const { return a.weight + channel; }  ///< of the first tap
+    const T* weights() const { return a.weight + channel; }  ///< of the first tap
     V bias() const { return a.bias ? load(a.bias + channel) : V::zero(); }
-    V load(const float* p) const { return kPartial ? V::load_partial(p, n) : V::load(p); }
-    V load_weights(const float* p) const { return load(p); }
-    const float* padding() const { return nullptr; }
+    template <class Stored>
+    V load(const Stored* p) const {
+      return kPartial ? V::load_partial(p, n) : V::load(p);
+    }
+    V load_weights(const T* p) const { return load(p); }
+    const T* padding() const { return nullptr; }
     /// `y` is where the first row's first pixel goes.
     template <int kRows, int kPixels>
-    void finish(V (&acc)[kRows * kPixels][1], float* y) const {
+    void finish(V (&acc)[kRows * kPixels][1], T* y) const {
       apply_finish(a.finish, acc);
       const std::ptrdiff_t pixel = a.c;
 #pragma GCC unroll 8
@@ -89,7 +93,7 @@ void depthwise_tile(const typename Type::Arguments& a,
   for (int i = 0; i < kRows * kPixels; ++i) acc[i][0] = bias;
 
   const std::ptrdiff_t pixel = a.c;
-  const float* const w = lanes.weights();
+  const auto* const w = lanes.weights();
   // All weights stay in registers, or those that one input row meets.
   constexpr bool kResident = kKernel * kKernel + kRows * kPixels + 1 <= V::kRegisters;
   V weight[kKernel][kKernel];
@@ -202,9 +206,9 @@ void depthwise_fixed(const typename Type::Arguments& a) {
   }
 }
 
-template <class V, bool kPartial>
-void depthwise_any_pixel(const DepthwiseF32& a, int ho, int wo, int channel, int n) {
-  const typename DepthwiseTypeF32<V>::template Lanes<true, kPartial> lanes = {a, channel, n};
+template <class V, class T, bool kPartial>
+void depthwise_any_pixel(const DepthwiseOf<T>& a, int ho, int wo, int channel, int n) {
+  const typename DepthwiseTypeFloat<V, T>::template Lanes<true, kPartial> lanes = {a, channel, n};
   V acc[1][1] = {{lanes.bias()}};
   const std::ptrdiff_t pixel = a.c;
   for (int r = 0; r < a.kernel_h; ++r) {
@@ -212,7 +216,7 @@ void depthwise_any_pixel(const DepthwiseF32& a, int ho, int wo, int channel, int
     if (h < 0 || h >= a.h) continue;
     const int left = wo * a.stride_w - a.pad_left > 0 ? wo * a.stride_w - a.pad_left : 0;
     const int first = (h * a.w + left) % a.ring;  // where column `left` is; those behind it may wrap
-    const float* weight = a.weight + static_cast<std::ptrdiff_t>(r) * a.kernel_w * pixel + channel;
+    const T* weight = a.weight + static_cast<std::ptrdiff_t>(r) * a.kernel_w * pixel + channel;
     for (int s = 0; s < a.kernel_w; ++s) {
       const int w = wo * a.stride_w - a.pad_left + s;
       if (w < 0 || w >= a.w) continue;
@@ -225,14 +229,14 @@ void depthwise_any_pixel(const DepthwiseF32& a, int ho, int wo, int channel, int
 }
 
 /// Any window and any stride.
-template <class V>
-void depthwise_any_f32(const DepthwiseF32& a) {
+template <class V, class T>
+void depthwise_any_float(const DepthwiseOf<T>& a) {
   for (int ho = a.row_begin; ho < a.row_end; ++ho)
     for (int wo = 0; wo < a.wo; ++wo) {
       int channel = 0;
       for (; channel + V::kWidth <= a.c; channel += V::kWidth)
-        depthwise_any_pixel<V, false>(a, ho, wo, channel, V::kWidth);
-      if (channel < a.c) depthwise_any_pixel<V, true>(a, ho, wo, channel, a.c - channel);
+        depthwise_any_pixel<V, T, false>(a, ho, wo, channel, V::kWidth);
+      if (channel < a.c) depthwise_any_pixel<V, T, true>(a, ho, wo, channel, a.c - channel);
     }
 }
 

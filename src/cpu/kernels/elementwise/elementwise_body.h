@@ -1,5 +1,5 @@
-// The bodies of add_f32, multiply_f32 and activate_f32, over any vector type. Internal linkage: see
-// finish_body.h.
+// The bodies of add, multiply, activate and convert, over any vector type V and T: float, or half of one.
+// Internal linkage: see finish_body.h.
 #pragma once
 
 #include "cpu/kernels/elementwise/elementwise_f32.h"
@@ -8,8 +8,8 @@
 namespace linnet::cpu {
 namespace {
 
-template <class V>
-void add_f32(const AddF32& a) {
+template <class V, class T>
+void add_float(const AddOf<T>& a) {
   std::ptrdiff_t i = 0;
   for (; i + V::kWidth <= a.n; i += V::kWidth) {
     V value[1][1] = {{V::load(a.a + i) + V::load(a.b + i)}};
@@ -24,11 +24,11 @@ void add_f32(const AddF32& a) {
   }
 }
 
-template <class V>
-void multiply_f32(const MultiplyF32& a) {
+template <class V, class T>
+void multiply_float(const MultiplyOf<T>& a) {
   for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
-    const float* x = a.x + p * a.c;
-    float* y = a.y + p * a.c;
+    const T* x = a.x + p * a.c;
+    T* y = a.y + p * a.c;
     int i = 0;
     for (; i + V::kWidth <= a.c; i += V::kWidth) (V::load(x + i) * V::load(a.gate + i)).store(y + i);
     if (i < a.c)
@@ -36,8 +36,8 @@ void multiply_f32(const MultiplyF32& a) {
   }
 }
 
-template <class V>
-void activate_f32(const ActivateF32& a) {
+template <class V, class T>
+void activate_float(const ActivateOf<T>& a) {
   std::ptrdiff_t i = 0;
   for (; i + V::kWidth <= a.n; i += V::kWidth) {
     V value[1][1] = {{V::load(a.x + i)}};
@@ -49,6 +49,16 @@ void activate_f32(const ActivateF32& a) {
     V value[1][1] = {{V::load_partial(a.x + i, rest)}};
     apply_finish(a.finish, value);
     value[0][0].store_partial(a.y + i, rest);
+  }
+}
+
+template <class V, class From, class To>
+void convert(const Convert<From, To>& a) {
+  std::ptrdiff_t i = 0;
+  for (; i + V::kWidth <= a.n; i += V::kWidth) V::load(a.x + i).store(a.y + i);
+  if (i < a.n) {
+    const int rest = static_cast<int>(a.n - i);
+    V::load_partial(a.x + i, rest).store_partial(a.y + i, rest);
   }
 }
 

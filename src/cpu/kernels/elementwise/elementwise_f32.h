@@ -1,5 +1,5 @@
 // Kernels that touch every value once: residual add, the gate of squeeze-and-excite, activations that stand
-// alone. Each may work in place: y may be a.
+// alone. Each may work in place: y may be a. T: float, or half of one (half.h).
 #pragma once
 
 #include <cstddef>
@@ -9,29 +9,44 @@
 namespace linnet::cpu {
 
 /// y[i] = finish(a[i] + b[i])
-struct AddF32 {
-  const float* a;
-  const float* b;
-  float* y;
+template <class T>
+struct AddOf {
+  const T* a;
+  const T* b;
+  T* y;
   std::ptrdiff_t n;
   Finish finish;
 };
 
 /// y[p, c] = x[p, c] * gate[c]
-struct MultiplyF32 {
-  const float* x;     ///< [pixels, c]
-  const float* gate;  ///< [c]
-  float* y;           ///< [pixels, c]
+template <class T>
+struct MultiplyOf {
+  const T* x;     ///< [pixels, c]
+  const T* gate;  ///< [c]
+  T* y;           ///< [pixels, c]
   std::ptrdiff_t pixels;
   int c;
 };
 
 /// y[i] = finish(x[i])
-struct ActivateF32 {
-  const float* x;
-  float* y;
+template <class T>
+struct ActivateOf {
+  const T* x;
+  T* y;
   std::ptrdiff_t n;
   Finish finish;
 };
+
+/// y[i] = x[i], between float32 and half of it.
+template <class From, class To>
+struct Convert {
+  const From* x;
+  To* y;
+  std::ptrdiff_t n;
+};
+
+using AddF32 = AddOf<float>;
+using MultiplyF32 = MultiplyOf<float>;
+using ActivateF32 = ActivateOf<float>;
 
 }  // namespace linnet::cpu

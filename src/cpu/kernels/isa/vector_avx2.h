@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include "cpu/kernels/isa/half_avx2.h"
+
 namespace linnet::cpu::avx2 {
 namespace {
 
@@ -19,10 +21,33 @@ struct F32 {
   static F32 load(const std::int8_t* p) {
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
   }
+  static F32 load(const Bf16* p) { return load_half(p); }
+  static F32 load(const Fp16* p) { return load_half(p); }
   /// The first n values, 1 <= n <= 8, the rest zero; memory behind them is not touched.
   static F32 load_partial(const float* p, int n) { return {_mm256_maskload_ps(p, mask(n))}; }
+  template <class Half>
+  static F32 load_partial(const Half* p, int n) {
+    Half lanes[kWidth] = {};
+    for (int i = 0; i < n; ++i) lanes[i] = p[i];
+    return load(lanes);
+  }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
   void store_partial(float* p, int n) const { _mm256_maskstore_ps(p, mask(n), v); }
+  template <class Half>
+  void store(Half* p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), narrow(Half{}, v));
+  }
+  template <class Half>
+  void store_partial(Half* p, int n) const {
+    Half lanes[kWidth];
+    store(lanes);
+    for (int i = 0; i < n; ++i) p[i] = lanes[i];
+  }
+  /// As it is when it was stored and loaded.
+  template <class Half>
+  F32 rounded(Half half) const {
+    return {widen(half, narrow(half, v))};
+  }
   friend F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
   friend F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
   /// a * b + c, rounded once.
@@ -37,6 +62,10 @@ struct F32 {
   }
 
  private:
+  template <class Half>
+  static F32 load_half(const Half* p) {
+    return {widen(Half{}, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+  }
   static __m256i mask(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }

@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include "cpu/kernels/isa/half_avx512.h"
+
 namespace linnet::cpu::avx512 {
 namespace {
 
@@ -19,10 +21,29 @@ struct F32 {
   static F32 load(const std::int8_t* p) {
     return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
   }
+  static F32 load(const Bf16* p) { return load_half(p); }
+  static F32 load(const Fp16* p) { return load_half(p); }
   /// The first n values, 1 <= n <= 16, the rest zero; memory behind them is not touched.
   static F32 load_partial(const float* p, int n) { return {_mm512_maskz_loadu_ps(mask(n), p)}; }
+  template <class Half>
+  static F32 load_partial(const Half* p, int n) {
+    return {widen(Half{}, _mm256_maskz_loadu_epi16(mask(n), p))};
+  }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store_partial(float* p, int n) const { _mm512_mask_storeu_ps(p, mask(n), v); }
+  template <class Half>
+  void store(Half* p) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow(Half{}, v));
+  }
+  template <class Half>
+  void store_partial(Half* p, int n) const {
+    _mm256_mask_storeu_epi16(p, mask(n), narrow(Half{}, v));
+  }
+  /// As it is when it was stored and loaded.
+  template <class Half>
+  F32 rounded(Half half) const {
+    return {widen(half, narrow(half, v))};
+  }
   friend F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
   friend F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
   /// a * b + c, rounded once.
@@ -37,6 +58,10 @@ struct F32 {
   }
 
  private:
+  template <class Half>
+  static F32 load_half(const Half* p) {
+    return {widen(Half{}, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+  }
   static __mmask16 mask(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 };
 

@@ -3,6 +3,8 @@
 
 #include <arm_neon.h>
 
+#include "cpu/kernels/isa/half_neon.h"
+
 namespace linnet::cpu::neon {
 
 struct F32 {
@@ -13,17 +15,32 @@ struct F32 {
   static F32 zero() { return {vdupq_n_f32(0.0f)}; }
   static F32 set(float x) { return {vdupq_n_f32(x)}; }
   static F32 load(const float* p) { return {vld1q_f32(p)}; }
+  template <class Half>
+  static F32 load(const Half* p) {
+    return {widen(Half{}, vld1_u16(&p->bits))};
+  }
   /// The first n values, 1 <= n <= 4, the rest zero; memory behind them is not touched.
-  static F32 load_partial(const float* p, int n) {
-    float lanes[kWidth] = {};
+  template <class T>
+  static F32 load_partial(const T* p, int n) {
+    T lanes[kWidth] = {};
     for (int i = 0; i < n; ++i) lanes[i] = p[i];
     return load(lanes);
   }
   void store(float* p) const { vst1q_f32(p, v); }
-  void store_partial(float* p, int n) const {
-    float lanes[kWidth];
+  template <class Half>
+  void store(Half* p) const {
+    vst1_u16(&p->bits, narrow(Half{}, v));
+  }
+  template <class T>
+  void store_partial(T* p, int n) const {
+    T lanes[kWidth];
     store(lanes);
     for (int i = 0; i < n; ++i) p[i] = lanes[i];
+  }
+  /// As it is when it was stored and loaded.
+  template <class Half>
+  F32 rounded(Half half) const {
+    return {widen(half, narrow(half, v))};
   }
   friend F32 operator+(F32 a, F32 b) { return {vaddq_f32(a.v, b.v)}; }
   friend F32 operator*(F32 a, F32 b) { return {vmulq_f32(a.v, b.v)}; }

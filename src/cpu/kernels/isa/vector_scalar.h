@@ -2,6 +2,9 @@
 // plainest form of every kernel body.
 #pragma once
 
+#include "base/float_formats.h"
+#include "cpu/kernels/half.h"
+
 namespace linnet::cpu::scalar {
 
 struct F32 {
@@ -12,9 +15,25 @@ struct F32 {
   static F32 zero() { return {0.0f}; }
   static F32 set(float x) { return {x}; }
   static F32 load(const float* p) { return {*p}; }
-  static F32 load_partial(const float* p, int) { return {*p}; }
+  static F32 load(const Bf16* p) { return {float_from_bfloat16(p->bits)}; }
+  static F32 load(const Fp16* p) { return {float_from_float16(p->bits)}; }
+  template <class T>
+  static F32 load_partial(const T* p, int) {
+    return load(p);
+  }
   void store(float* p) const { *p = v; }
-  void store_partial(float* p, int) const { *p = v; }
+  void store(Bf16* p) const { p->bits = bfloat16_from_float(v); }
+  void store(Fp16* p) const { p->bits = float16_from_float(v); }
+  template <class T>
+  void store_partial(T* p, int) const {
+    store(p);
+  }
+  /// As it is when it was stored and loaded.
+  template <class Half>
+  F32 rounded(Half half) const {
+    store(&half);
+    return load(&half);
+  }
   friend F32 operator+(F32 a, F32 b) { return {a.v + b.v}; }
   friend F32 operator*(F32 a, F32 b) { return {a.v * b.v}; }
   /// a * b + c, rounded twice.

@@ -1,4 +1,5 @@
-// The one body of pool_f32, over any vector type. Internal linkage: see finish_body.h.
+// The one body of pool, over any vector type V and T: float, or half of one. Internal linkage: see
+// finish_body.h.
 #pragma once
 
 #include "cpu/kernels/pool/pool_f32.h"
@@ -6,8 +7,8 @@
 namespace linnet::cpu {
 namespace {
 
-template <class V>
-void pool_f32(const PoolF32& a) {
+template <class V, class T>
+void pool_float(const PoolOf<T>& a) {
   const V scale = V::set(1.0f / static_cast<float>(a.pixels));
   // Eight sums at a time hide the latency of the addition.
   constexpr int kVectors = 8;

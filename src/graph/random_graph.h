@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "graph/builder.h"
 
-namespace linnet::cpu {
+namespace linnet {
 
 class RandomGraph {
  public:
@@ -117,4 +117,4 @@ class RandomGraph {
   Random random_;
 };
 
-}  // namespace linnet::cpu
+}  // namespace linnet

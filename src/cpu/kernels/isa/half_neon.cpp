@@ -1,0 +1,16 @@
+#include "cpu/kernels/half_table_body.h"
+#include "cpu/kernels/isa/vector_neon.h"
+
+namespace linnet::cpu::neon {
+
+const HalfKernels<Bf16>& kernels_bf16() {
+  static constexpr HalfKernels<Bf16> kKernels = half_table<DotConverted<F32, Bf16>>("neon");
+  return kKernels;
+}
+
+const HalfKernels<Fp16>& kernels_fp16() {
+  static constexpr HalfKernels<Fp16> kKernels = half_table<DotConverted<F32, Fp16>>("neon");
+  return kKernels;
+}
+
+}  // namespace linnet::cpu::neon
