@@ -137,6 +137,7 @@ Result<int> print_ceiling(const Arguments& arguments, const cpu::Ceiling& c) {
                {"memory_gb_s", c.memory_gb_s},
                {"threads", c.threads},
                {"round_trip_ns", c.round_trip_ns},
+               {"barrier_ns", c.barrier_ns},
                {"clock_ghz", c.clock_ghz}}
               .dump() +
           "\n");
@@ -155,6 +156,7 @@ Result<int> print_ceiling(const Arguments& arguments, const cpu::Ceiling& c) {
   row("level 3 cache", c.l3_gb_s, "GB/s");
   row("memory", c.memory_gb_s, "GB/s");
   row("core to core and back", c.round_trip_ns, "ns");
+  row("barrier of all threads", c.barrier_ns, "ns");
   table.row({"core clock", fmt::format("{:.2f} GHz", c.clock_ghz)});
   print(table.text());
   return 0;
@@ -172,7 +174,8 @@ Result<int> run(const Arguments& arguments) {
     report.name = graph.name;
     LINNET_TRY(const auto precision, executor_precision(arguments.model));
     LINNET_TRY(const auto executor,
-               cpu::make_executor(graph, {.threads = threads, .isa = isa, .precision = precision}));
+               cpu::make_executor(
+                   graph, {.threads = threads, .isa = isa, .precision = precision, .keep_constants = false}));
     graph = {};  // the executor has its own weights; what is measured is its memory
     LINNET_TRY(report.result, cpu::benchmark(*executor, arguments.bench));
     report.precision = to_string(executor->precision());

@@ -18,8 +18,9 @@ std::string_view to_string(Backend backend) { return backend == Backend::kCpu ? 
 Result<std::unique_ptr<Executor>> make_executor(const Graph& graph, Backend backend, int threads,
                                                 std::optional<cpu::Precision> precision) {
   if (backend == Backend::kCpu)
-    return cpu::make_executor(graph,
-                              {.threads = threads > 0 ? threads : default_threads(), .precision = precision});
+    return cpu::make_executor(graph, {.threads = threads > 0 ? threads : default_threads(),
+                                      .precision = precision,
+                                      .keep_constants = false});
   if (precision == cpu::Precision::kBf16 || precision == cpu::Precision::kFp16)
     return usage("the reference computes in float32 and int8; {} runs on the back end cpu",
                  to_string(*precision));

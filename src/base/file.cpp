@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 
@@ -25,6 +26,12 @@ class Descriptor {
 
  private:
   int fd_;
+};
+
+/// What ends a mapping, and by which release_pages() knows one.
+struct Unmap {
+  std::size_t size;
+  void operator()(const void* p) const { ::munmap(const_cast<void*>(p), size); }
 };
 
 std::string reason() { return std::strerror(errno); }
@@ -54,10 +61,18 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   if (size == 0) return file;  // an empty mapping is an error to mmap, an empty file is not
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (data == MAP_FAILED) return fail("{}: cannot map {} bytes: {}", path.string(), size, reason());
-  file.mapping_ =
-      std::shared_ptr<const void>(data, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+  file.mapping_ = std::shared_ptr<const void>(data, Unmap{size});
   file.bytes_ = {static_cast<const std::byte*>(data), size};
   return file;
+}
+
+void release_pages(const std::shared_ptr<const void>& owner, std::span<const std::byte> bytes) {
+  if (!std::get_deleter<Unmap>(owner) || bytes.empty()) return;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data()) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(bytes.data()) + bytes.size();
+  // Only a hint: where the system refuses it, the pages stay.
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 Result<std::string> read_text(const std::filesystem::path& path) {

@@ -29,6 +29,10 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+/// Gives the memory behind `bytes` back to the system where `owner` is that of a MappedFile: they come from
+/// the file again when somebody reads them. Does nothing for what has another owner.
+void release_pages(const std::shared_ptr<const void>& owner, std::span<const std::byte> bytes);
+
 /// A whole small text file. Errors as MappedFile::open.
 Result<std::string> read_text(const std::filesystem::path& path);
 

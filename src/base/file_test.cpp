@@ -1,5 +1,8 @@
 #include "base/file.h"
 
+#include <algorithm>
+#include <fstream>
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -41,6 +44,38 @@ TEST(file, a_full_disk_is_reported_and_leaves_the_old_file) {
   ASSERT_FALSE(result);
   EXPECT_NE(result.error().message.find("No space left"), std::string::npos) << result.error().message;
   EXPECT_EQ(read_text(path).value(), "old");
+}
+
+/// Bytes of files that this process has in memory.
+std::int64_t resident_file_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t size = 0, resident = 0, shared = 0;
+  statm >> size >> resident >> shared;
+  return shared * ::sysconf(_SC_PAGESIZE);
+}
+
+TEST(file, released_pages_leave_memory_and_come_back_when_they_are_read) {
+  const ScratchFolder folder;
+  const auto path = folder.path() / "file";
+  const std::string text(std::size_t{8} << 20, 'x');
+  ASSERT_TRUE(write_file(path, text));
+  const auto file = MappedFile::open(path);
+  ASSERT_TRUE(file);
+  const auto is_whole = [&] {
+    return std::ranges::all_of(file->bytes(), [](std::byte b) { return b == std::byte{'x'}; });
+  };
+  EXPECT_TRUE(is_whole());
+  const std::int64_t before = resident_file_bytes();
+  if (before == 0) GTEST_SKIP() << "this system has no /proc/self/statm";
+  release_pages(file->owner(), file->bytes());
+  EXPECT_LT(resident_file_bytes(), before - (7 << 20));
+  EXPECT_TRUE(is_whole());
+}
+
+TEST(file, only_a_mapped_file_s_pages_are_released) {
+  const auto values = std::make_shared<const std::vector<char>>(std::size_t{1} << 20, 'x');
+  release_pages(values, std::as_bytes(std::span(*values)));
+  EXPECT_EQ(std::ranges::count(*values, 'x'), std::ssize(*values));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ endif()
 linnet_aarch64_sources(library linnet_graph linnet_numerics linnet_reference linnet_plan linnet_cpu)
 list(FILTER library EXCLUDE REGEX "benchmark") # nothing here needs it
 list(TRANSFORM LINNET_KERNEL_SOURCES PREPEND kernels/ OUTPUT_VARIABLE own)
-list(APPEND own ../base/thread_pool.cpp kernels/isa/scalar.cpp kernels/isa/half_scalar.cpp
+list(APPEND own ../base/aligned.cpp ../base/thread_pool.cpp kernels/isa/scalar.cpp kernels/isa/half_scalar.cpp
      kernels/isa/neon.cpp kernels/isa/half_neon.cpp kernels/isa/neon_dot.cpp
      kernels/probe/probe_neon.cpp kernels/probe/probe_neon_dot.cpp)
 set(tests executor_test.cpp executor_half_test.cpp executor_int8_test.cpp isa_test.cpp ../numerics/vectors_neon.cpp ../numerics/vectors_test.cpp)

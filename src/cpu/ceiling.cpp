@@ -21,14 +21,14 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Work a second, the best of several runs: work(thread) does `amount` on every thread.
+/// Work a second, the best of several runs: work(worker) does `amount` on every thread.
 template <class Work>
 double best_rate(ThreadPool& pool, double amount, double budget_seconds, Work work) {
   double best = 0;
   const Clock::time_point start = Clock::now();
   for (int run = 0; run < 3 || (run < 50 && seconds_since(start) < budget_seconds); ++run) {
     const Clock::time_point before = Clock::now();
-    pool.run(work);
+    pool.run_together(work);
     best = std::max(best, amount * pool.threads() / seconds_since(before));
   }
   return best;
@@ -41,7 +41,7 @@ double measure_macs(ThreadPool& pool, const MultiplyAddProbe& probe) {
   if (!probe.run) return 0;
   constexpr std::int64_t kIterations = 100'000;  // half a millisecond or so
   const double amount = static_cast<double>(kIterations) * probe.macs;
-  return 1e-9 * best_rate(pool, amount, 0.06, [&](int) { sink = probe.run(kIterations); });
+  return 1e-9 * best_rate(pool, amount, 0.06, [&](const Worker&) { sink = probe.run(kIterations); });
 }
 
 MultiplyAddProbe int8_probe(Isa isa) {
@@ -92,12 +92,22 @@ double measure_reading(ThreadPool& pool, const Probe& probe, const float* values
   constexpr std::int64_t kBytesARun = 4 << 20;
   const std::int64_t passes = std::max<std::int64_t>(1, kBytesARun / (floats * 4));
   const double amount = static_cast<double>(passes * floats) * sizeof(float);
-  return 1e-9 * best_rate(pool, amount, 0.1, [&](int thread) {
+  return 1e-9 * best_rate(pool, amount, 0.1, [&](const Worker& worker) {
            float sum = 0;
            for (std::int64_t pass = 0; pass < passes; ++pass)
-             sum += probe.read(values + thread * floats, floats);
+             sum += probe.read(values + worker.thread() * floats, floats);
            sink = sum;
          });
+}
+
+/// Nanoseconds of one barrier of all threads.
+double measure_barrier(ThreadPool& pool) {
+  if (pool.threads() == 1) return 0;
+  constexpr int kBarriers = 1000;
+  const double rate = best_rate(pool, kBarriers, 0.05, [](Worker& worker) {
+    for (int i = 0; i < kBarriers; ++i) worker.barrier();
+  });
+  return 1e9 * pool.threads() / rate;
 }
 
 }  // namespace
@@ -197,6 +207,7 @@ Ceiling measure_ceiling(Isa isa, int threads) {
   c.round_trip_ns = measure_round_trip();
 
   ThreadPool pool(threads);
+  c.barrier_ns = measure_barrier(pool);
   const Probe& probe = kernels(isa).probe;
   c.float32_gmacs = measure_macs(pool, probe.f32);
   c.int8_gmacs = measure_macs(pool, int8_probe(isa));

@@ -20,6 +20,7 @@ struct Ceiling {
   double memory_gb_s = 0;
   int threads = 1;
   double round_trip_ns = 0;  ///< a cache line from one core to another and back; 0 on a single core
+  double barrier_ns = 0;     ///< all threads wait for one another; 0 for one thread
   double clock_ghz = 0;      ///< of one core, by a loop of dependent additions
 };
 

@@ -25,6 +25,36 @@ using plan::kNobody;
 
 std::size_t index(NodeId id) { return static_cast<std::size_t>(id); }
 
+/// The steps of a job, with as few barriers between them as can be. Every thread makes the same calls.
+class Walk {
+ public:
+  explicit Walk(Worker& worker) : worker_(worker) {}
+
+  /// Calls work(worker) when all before it is done: on every thread, or where it is not `shared` on the first
+  /// alone, as the only thread of its job.
+  template <class Work>
+  void step(bool shared, Work&& work) {
+    if (behind_ == Behind::kShared || (behind_ == Behind::kAlone && shared)) worker_.barrier();
+    behind_ = shared ? Behind::kShared : Behind::kAlone;
+    if (shared)
+      work(std::as_const(worker_));
+    else if (worker_.thread() == 0)
+      work(Worker());
+  }
+
+  /// Returns when the last step is done, on the first thread at least.
+  void settle() {
+    if (behind_ != Behind::kShared) return;
+    worker_.barrier();
+    behind_ = Behind::kNothing;
+  }
+
+ private:
+  enum class Behind { kNothing, kAlone, kShared };
+  Worker& worker_;
+  Behind behind_ = Behind::kNothing;
+};
+
 /// A stage, ready to run.
 struct Step {
   const Layer* layer;  ///< a node's, or the fused one of several
@@ -33,6 +63,13 @@ struct Step {
   NodeId residual;     ///< is added, or kNobody
   NodeId y;            ///< the value that comes out
 };
+
+void drop_weight(Op& op) {
+  const auto drop = [](auto& layer) { layer.weight = layer.weight.without_values(); };
+  std::visit(Overloaded{[&](Convolution& layer) { drop(layer); }, [&](Depthwise& layer) { drop(layer); },
+                        [&](Linear& layer) { drop(layer); }, [](auto&) {}},
+             op);
+}
 
 /// Where the values lie that exist whole, by node.
 struct Places {
@@ -57,6 +94,7 @@ struct CpuExecutor::State {
   ThreadPool pool;
   bool by_pixels;
   std::vector<std::unique_ptr<Layer>> layers;  ///< one a node; none for the Input
+  AlignedVector<float> weights;                ///< of the dense layers of a float32 graph
   plan::Plan plan;                             ///< of a run without an observer
   plan::Plan observed;                         ///< of a run node by node
   Places places;                               ///< of `plan`
@@ -64,7 +102,7 @@ struct CpuExecutor::State {
   std::vector<Step> steps;                ///< one a stage of `plan`
   std::vector<const Layer*> computed_by;  ///< a node's own layer, or the one that took it over
   std::optional<StreamedPlan> streamed;   ///< runs `plan` where it is one for so many bytes or one stage
-  Workspace arena;
+  Workspace arena;                        ///< one a thread; all but the first for batches alone
 
   State(Graph g, Isa i, Precision precision, const Options& options)
       : graph(std::move(g)),
@@ -72,11 +110,12 @@ struct CpuExecutor::State {
         storage(precision, isa, options.multiply_bf16, options.ram_bytes || options.one_stage),
         pool(options.threads),
         by_pixels(options.ram_bytes || options.one_stage),
-        layers(make_layers()),
+        layers(make_layers(options.keep_constants)),
         observed(plan_for_cpu(graph, cpu_target(options, true))) {}
 
   /// Everything that run() needs but memory.
   Result<void> make_plan(const Options& options) {
+    weights = pack_weights_f32(layers);
     for (const auto& layer : layers) computed_by.push_back(layer.get());
     if (by_pixels) {
       LINNET_TRY(plan, options.one_stage ? plan_one_stage(graph, ram_target(options))
@@ -93,13 +132,21 @@ struct CpuExecutor::State {
     return {};
   }
 
-  std::vector<std::unique_ptr<Layer>> make_layers() const {
+  /// Each layer packs its weights, and those that it was made of are let go before the next one is made.
+  std::vector<std::unique_ptr<Layer>> make_layers(bool keep_constants) {
     std::vector<LayerNode> nodes;
     for (NodeId id = 0; id < graph.size(); ++id) nodes.push_back({id});
     for (const plan::Layer& layer : plan::layers_with_takeovers(graph))
       if (layer.taken_over != kNobody) nodes[index(layer.node)].taken_over = layer.taken_over;
+    for (NodeId id = 0; id < graph.size(); ++id)
+      if (const auto weights = layer_weights(graph[id].op)) weights->weight.release_pages();
     std::vector<std::unique_ptr<Layer>> made;
-    for (const LayerNode& node : nodes) made.push_back(storage.make_layer(graph, node));
+    for (const LayerNode& node : nodes) {
+      made.push_back(storage.make_layer(graph, node));
+      Op& op = graph[node.id].op;
+      if (const auto weights = layer_weights(op)) weights->weight.release_pages();
+      if (!keep_constants) drop_weight(op);
+    }
     return made;
   }
 
@@ -151,6 +198,11 @@ struct CpuExecutor::State {
     }
   }
 
+  /// Bytes of a plan's arena for every thread; one that streams pixels runs on one thread, in one arena.
+  std::int64_t all_arenas() const {
+    return streamed ? plan.arena_bytes : whole_lines(plan.arena_bytes) * pool.threads();
+  }
+
   Result<void> check_sizes(int n, std::span<const float> images, std::span<float> scores) const {
     const auto count = static_cast<std::size_t>(std::max(n, 0));
     const auto image_size = static_cast<std::size_t>(graph.input_shape().size());
@@ -181,11 +233,10 @@ struct CpuExecutor::State {
     return reinterpret_cast<const std::byte*>(m.images + image * graph.input_shape().size());
   }
 
-  /// The images as stored values.
-  void store_images(const Memory& m) {
-    if (storage.is_float32()) return;
+  /// The images as stored values, this thread's part.
+  void store_images(const Memory& m, const Worker& worker) const {
     const auto n = static_cast<std::size_t>(m.group * graph.input_shape().size());
-    storage.store_images(graph[0], {m.images, n}, output(m, 0, 0), pool);
+    storage.store_images(graph[0], {m.images, n}, output(m, 0, 0), worker);
   }
 
   /// One node alone.
@@ -197,10 +248,13 @@ struct CpuExecutor::State {
     io.y = output(m, id, image);
     io.scratch = m.arena;
     io.alone = true;
-    layers[index(id)]->run(io, pool);
+    const Layer& layer = *layers[index(id)];
+    pool.run_together([&](Worker& all) {
+      Walk(all).step(layer.shared(), [&](const Worker& worker) { layer.run(io, worker); });
+    });
   }
 
-  void run_step(const Memory& m, const Step& step, double* stage_seconds = nullptr) {
+  void run_step(const Memory& m, const Step& step, Walk& walk, double* stage_seconds = nullptr) const {
     LayerIo io;
     io.a = input(m, step.a, 0);
     if (step.b != kNobody) io.b = input(m, step.b, 0);
@@ -208,22 +262,58 @@ struct CpuExecutor::State {
     io.y = output(m, step.y, 0);
     io.scratch = m.arena;
     io.stage_seconds = stage_seconds;
-    step.layer->run(io, pool);
+    walk.step(step.layer->shared(), [&](const Worker& worker) { step.layer->run(io, worker); });
   }
 
-  Memory memory_of(const float* image, float* scores) const {
-    return {image, scores, arena.data(), places, 1};
+  /// Where image `i` of the caller's lies, and the memory of thread `thread` for what is between.
+  Memory memory_of(std::int64_t i, std::span<const float> images, std::span<float> scores, int thread) const {
+    return {images.data() + i * graph.input_shape().size(), scores.data() + i * graph.output_shape().size(),
+            arena.data() + thread * whole_lines(plan.arena_bytes), places, 1};
   }
 
   /// What happens around the steps of one image.
-  void begin(const Memory& m) {
-    store_images(m);
+  void begin(const Memory& m, Walk& walk) const {
+    if (!storage.is_float32()) walk.step(true, [&](const Worker& worker) { store_images(m, worker); });
     if (graph.output == 0 && storage.is_float32())
-      std::copy_n(m.images, graph.input_shape().size(), m.scores);
+      walk.step(false, [&](const Worker&) { std::copy_n(m.images, graph.input_shape().size(), m.scores); });
   }
-  void end(const Memory& m) const {
+  void end(const Memory& m, Walk& walk) const {
+    if (callers_scores()) return;
     const auto size = static_cast<std::size_t>(graph.output_shape().size());
-    if (!callers_scores()) storage.load(graph[graph.output], output(m, graph.output, 0), {m.scores, size});
+    walk.step(false, [&](const Worker&) {
+      storage.load(graph[graph.output], output(m, graph.output, 0), {m.scores, size});
+    });
+  }
+
+  void run_image(const Memory& m, Walk& walk) const {
+    begin(m, walk);
+    for (const Step& step : steps) run_step(m, step, walk);
+    end(m, walk);
+  }
+
+  void run_streamed(int n, std::span<const float> images, std::span<float> scores) {
+    const auto image_size = static_cast<std::size_t>(graph.input_shape().size());
+    const auto score_size = static_cast<std::size_t>(graph.output_shape().size());
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
+      streamed->run(arena.data(), images.subspan(i * image_size, image_size),
+                    scores.subspan(i * score_size, score_size));
+  }
+
+  /// Whole images to threads as long as there is one for each; the rest one after the other, each shared.
+  void run_images(int n, std::span<const float> images, std::span<float> scores) {
+    const int whole = n - n % pool.threads();
+    pool.run_together([&](Worker& worker) {
+      if (const Range mine = split(whole, worker.thread(), worker.threads()); mine.begin < mine.end) {
+        Worker alone;
+        Walk walk(alone);
+        for (std::int64_t image = mine.begin; image < mine.end; ++image)
+          run_image(memory_of(image, images, scores, worker.thread()), walk);
+        worker.barrier();
+      }
+      Walk walk(worker);
+      for (std::int64_t image = whole; image < n; ++image)
+        run_image(memory_of(image, images, scores, 0), walk);
+    });
   }
 };
 
@@ -260,21 +350,10 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
   State& s = *state_;
   LINNET_CHECK(s.check_sizes(n, images, scores));
   if (!observer) {
-    for (std::int64_t image = 0; image < n; ++image) {
-      if (s.streamed) {
-        const auto image_size = static_cast<std::size_t>(s.graph.input_shape().size());
-        const auto score_size = static_cast<std::size_t>(s.graph.output_shape().size());
-        const auto i = static_cast<std::size_t>(image);
-        s.streamed->run(s.arena.data(), images.subspan(i * image_size, image_size),
-                        scores.subspan(i * score_size, score_size));
-        continue;
-      }
-      const State::Memory memory = s.memory_of(images.data() + image * s.graph.input_shape().size(),
-                                               scores.data() + image * s.graph.output_shape().size());
-      s.begin(memory);
-      for (const Step& step : s.steps) s.run_step(memory, step);
-      s.end(memory);
-    }
+    if (s.streamed)
+      s.run_streamed(n, images, scores);
+    else
+      s.run_images(n, images, scores);
     return {};
   }
 
@@ -282,7 +361,7 @@ Result<void> CpuExecutor::run(int n, std::span<const float> images, std::span<fl
   const std::int64_t wholes = s.observed.arena_bytes - s.observed.stage_bytes;
   LINNET_TRY(const Workspace arena, Workspace::allocate(s.observed.stage_bytes + wholes * n));
   const State::Memory memory = {images.data(), scores.data(), arena.data(), places, n};
-  s.store_images(memory);
+  if (!s.storage.is_float32()) s.pool.run_together([&](Worker& worker) { s.store_images(memory, worker); });
   if (s.graph.output == 0 && s.storage.is_float32()) std::ranges::copy(images, scores.begin());
   AlignedVector<float> real;
   for (NodeId id = 0; id < s.graph.size(); ++id) {
@@ -314,21 +393,27 @@ Result<void> CpuExecutor::run_timed(std::span<const float> image, std::span<floa
     for (std::size_t i = 0; i < seconds.size(); ++i) microseconds[i] += seconds[i] * 1e6;
     return {};
   }
-  const State::Memory memory = s.memory_of(image.data(), scores.data());
-  s.begin(memory);
-  auto before = std::chrono::steady_clock::now();
-  for (std::size_t i = 0; i < s.steps.size(); ++i) {
-    double seconds[kMostLayersOfAStage] = {};
-    s.run_step(memory, s.steps[i], seconds);
-    const auto now = std::chrono::steady_clock::now();
-    const double elapsed = std::chrono::duration<double, std::micro>(now - before).count();
-    before = now;
-    const double all = std::accumulate(std::begin(seconds), std::end(seconds), 0.0);
-    const std::vector<plan::Layer>& in_stage = s.plan.stages[i].layers;
-    for (std::size_t l = 0; l < in_stage.size(); ++l)
-      microseconds[index(in_stage[l].node)] += all > 0 ? elapsed * seconds[l] / all : l == 0 ? elapsed : 0;
-  }
-  s.end(memory);
+  const State::Memory memory = s.memory_of(0, image, scores, 0);
+  s.pool.run_together([&](Worker& worker) {
+    Walk walk(worker);
+    s.begin(memory, walk);
+    walk.settle();
+    auto before = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < s.steps.size(); ++i) {
+      double seconds[kMostLayersOfAStage] = {};
+      s.run_step(memory, s.steps[i], walk, seconds);
+      walk.settle();
+      if (worker.thread() != 0) continue;
+      const auto now = std::chrono::steady_clock::now();
+      const double elapsed = std::chrono::duration<double, std::micro>(now - before).count();
+      before = now;
+      const double all = std::accumulate(std::begin(seconds), std::end(seconds), 0.0);
+      const std::vector<plan::Layer>& in_stage = s.plan.stages[i].layers;
+      for (std::size_t l = 0; l < in_stage.size(); ++l)
+        microseconds[index(in_stage[l].node)] += all > 0 ? elapsed * seconds[l] / all : l == 0 ? elapsed : 0;
+    }
+    s.end(memory, walk);
+  });
   return {};
 }
 
@@ -343,7 +428,7 @@ Result<std::unique_ptr<CpuExecutor>> make_executor(const Graph& graph, const Opt
     return fail("{}: pixel by pixel it runs in float32 or int8, not in {}", graph.name, to_string(precision));
   auto state = std::make_unique<CpuExecutor::State>(canonical(graph), isa, precision, options);
   LINNET_CHECK(state->make_plan(options));
-  LINNET_TRY(state->arena, Workspace::allocate(state->plan.arena_bytes));
+  LINNET_TRY(state->arena, Workspace::allocate(state->all_arenas()));
   return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));
 }
 

@@ -30,6 +30,8 @@ struct Options {
   std::optional<std::int64_t> ram_bytes = {};
   /// Runs as one stage, in which nothing but the scores exists whole (plan/ram_target.h).
   bool one_stage = false;
+  /// false: graph() has weights without values (Constant::without_values()), and memory holds them only once.
+  bool keep_constants = true;
 };
 
 class CpuExecutor final : public Executor {

@@ -219,5 +219,26 @@ TEST(executor_int8, a_graph_of_nothing_but_its_input_rounds_it) {
   EXPECT_EQ(run(*cpu, 1, std::vector<float>{0.6f, -1, 1000}), (std::vector<float>{0.5f, -1, 63}));
 }
 
+TEST(executor_int8, images_of_a_batch_come_out_as_they_do_alone_whatever_the_threads) {
+  for (std::uint64_t seed = 400; seed < 404; ++seed) {
+    RandomGraph random(seed);
+    const Graph source = random.network(7);
+    constexpr int kImages = 9;
+    const auto size = static_cast<std::size_t>(source.input_shape().size());
+    const auto images = random.values(kImages * size);
+    const Graph graph = RandomInt8(random, 5)(source, std::span(images).first(size));
+    std::vector<float> alone;
+    const auto one = executor(graph, {});
+    for (std::size_t i = 0; i < kImages; ++i) {
+      const std::vector<float> scores = run(*one, 1, std::span(images).subspan(i * size, size));
+      alone.insert(alone.end(), scores.begin(), scores.end());
+    }
+    for (int threads = 1; threads <= 8; ++threads) {
+      const auto several = executor(graph, {.threads = threads});
+      EXPECT_EQ(run(*several, kImages, images), alone) << "seed " << seed << ", " << threads << " threads";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace linnet::cpu

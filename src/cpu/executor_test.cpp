@@ -1,6 +1,7 @@
 #include "cpu/executor.h"
 
 #include "cpu/node_check.h"
+#include "graph/families/family.h"
 #include "graph/random_graph.h"
 
 namespace linnet::cpu {
@@ -33,6 +34,41 @@ TEST(executor, the_number_of_threads_changes_no_bit) {
             << "seed " << seed << ", " << to_string(isa) << ", " << threads << " threads";
     }
   }
+}
+
+TEST(executor, images_of_a_batch_come_out_as_they_do_alone_whatever_the_threads) {
+  for (const char* model : {"mobilenet_v2:width=0.35,resolution=33,classes=10",
+                            "mobilenet_v3_small:width=0.5,resolution=32,classes=10"}) {
+    const Graph graph = build(*parse_family(model)).value();
+    constexpr int kImages = 9;
+    const auto size = static_cast<std::size_t>(graph.input_shape().size());
+    const auto images = RandomGraph(7).values(kImages * size);
+    for (const Isa isa : available_isas()) {
+      std::vector<float> alone;
+      const auto one = executor(graph, {1, isa});
+      for (std::size_t i = 0; i < kImages; ++i) {
+        const std::vector<float> scores = run(*one, 1, std::span(images).subspan(i * size, size));
+        alone.insert(alone.end(), scores.begin(), scores.end());
+      }
+      for (int threads = 1; threads <= 8; ++threads) {
+        const auto several = executor(graph, {threads, isa});
+        for (const int n : {1, 2, 3, 8, kImages})
+          EXPECT_EQ(run(*several, n, std::span(images).first(static_cast<std::size_t>(n) * size)),
+                    std::vector<float>(alone.begin(), alone.begin() + n * 10))
+              << model << ", " << to_string(isa) << ", " << threads << " threads, " << n << " images";
+      }
+    }
+  }
+}
+
+TEST(executor, weights_that_are_let_go_of_leave_their_dimensions) {
+  const Graph graph = build(*parse_family("mobilenet_v3_small:width=0.5,resolution=32,classes=10")).value();
+  const auto image = RandomGraph(8).values(static_cast<std::size_t>(graph.input_shape().size()));
+  const auto keeps = executor(graph, {.threads = 2});
+  const auto lets_go = executor(graph, {.threads = 2, .keep_constants = false});
+  EXPECT_EQ(run(*lets_go, 1, image), run(*keeps, 1, image));
+  EXPECT_EQ(dump(lets_go->graph()), dump(keeps->graph()));
+  EXPECT_NE(lets_go->graph(), keeps->graph());
 }
 
 TEST(executor, an_add_is_taken_over_by_the_convolution_before_it) {

@@ -56,24 +56,21 @@ FusedLayer::FusedLayer(const Graph& graph, const plan::Plan& plan, int stage,
   if (const plan::Buffer* const scratch = plan::find_scratch(plan, stage)) scratch_offset_ = scratch->offset;
 }
 
-void FusedLayer::run(const LayerIo& io, ThreadPool& pool) const {
-  const int blocks = (middle_.h + step_ - 1) / step_;
-  pool.run([&](int thread) {
-    run_blocks(io, split(blocks, thread, pool.threads()), io.scratch + thread * thread_bytes_,
-               thread == 0 ? io.stage_seconds : nullptr);
-  });
+void FusedLayer::run(const LayerIo& io, const Worker& worker) const {
+  const int thread = worker.thread();
+  run_rows(io, split(middle_.h, thread, worker.threads()), io.scratch + thread * thread_bytes_,
+           thread == 0 ? io.stage_seconds : nullptr);
 }
 
-void FusedLayer::run_blocks(const LayerIo& io, Range blocks, std::byte* scratch,
-                            double* stage_seconds) const {
+void FusedLayer::run_rows(const LayerIo& io, Range all, std::byte* scratch, double* stage_seconds) const {
   std::byte* const ring = scratch + ring_offset_;
   std::byte* const block = scratch + block_offset_;
   std::byte* const kernel_scratch = scratch + scratch_offset_;
   const int depthwise_layer = before_ ? 1 : 0;
   StageClock clock(stage_seconds);
   std::int64_t computed = 0;  // rows of the ring before this one are there, or no longer needed
-  for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
-    const Range rows = {b * step_, std::min<std::int64_t>((b + 1) * step_, middle_.h)};
+  for (std::int64_t first = all.begin; first < all.end; first += step_) {
+    const Range rows = {first, std::min(first + step_, all.end)};
     if (before_) {
       const std::int64_t low = rows.begin * window_.stride_h - window_.padding.top;
       const std::int64_t high = (rows.end - 1) * window_.stride_h - window_.padding.top + window_.kernel_h;
@@ -101,7 +98,7 @@ void FusedLayer::run_blocks(const LayerIo& io, Range blocks, std::byte* scratch,
     part.a = block;
     part.y = io.y + offset;
     part.residual = io.residual ? io.residual + offset : nullptr;
-    behind_->run_rows(part, step_, rows);  // rows.begin is a multiple of step_: the block begins at slot 0
+    behind_->run_rows(part, step_, {0, rows.end - rows.begin});
     clock.add_to(depthwise_layer + 1);
   }
 }

@@ -22,11 +22,11 @@ class FusedLayer final : public Layer {
   /// The layers, one a node of the graph, must outlive this one.
   FusedLayer(const Graph& graph, const plan::Plan& plan, int stage,
              std::span<const std::unique_ptr<Layer>> layers);
-  void run(const LayerIo& io, ThreadPool& pool) const override;
+  void run(const LayerIo& io, const Worker& worker) const override;
 
  private:
   std::int64_t row_bytes(const Shape& shape) const { return std::int64_t{shape.w} * shape.c * value_; }
-  void run_blocks(const LayerIo& io, Range blocks, std::byte* scratch, double* stage_seconds) const;
+  void run_rows(const LayerIo& io, Range all, std::byte* scratch, double* stage_seconds) const;
 
   const RowLayer* before_ = nullptr;
   const RowLayer* depthwise_ = nullptr;

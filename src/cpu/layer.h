@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/aligned.h"
 #include "base/thread_pool.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/kernels_s8.h"
@@ -41,12 +42,12 @@ struct Values {
   std::byte* scratch;
 };
 
-/// Immutable once made. run() cuts its work among the pool's threads; the values do not depend on how many
-/// they are.
+/// Immutable once made. run() is called on every thread of a job and computes that thread's part; the values
+/// do not depend on how many threads there are.
 class Layer {
  public:
   virtual ~Layer() = default;
-  virtual void run(const LayerIo& io, ThreadPool& pool) const = 0;
+  virtual void run(const LayerIo& io, const Worker& worker) const = 0;
   /// `n` output pixels, on the calling thread, of layers whose pixels each depend on a window of the first
   /// input: io.a is where those windows are, one after the other, padding included; those of a layer that
   /// works pixel by pixel are pixels. Depthwise layers, pools and pads have no such form.
@@ -57,6 +58,8 @@ class Layer {
   const std::string& kernel() const { return kernel_; }  ///< "avx512::pointwise_f32"
   std::int64_t scratch() const { return scratch_; }      ///< bytes a thread
   std::int64_t weight_bytes() const { return weight_bytes_; }
+  /// Whether it is work enough for several threads; else one runs it, as the only thread of its job.
+  bool shared() const { return shared_; }
   /// What it writes is float32, the graph's scores, whatever the precision of the other values.
   bool gives_real() const { return gives_real_; }
 
@@ -64,6 +67,7 @@ class Layer {
   std::string kernel_;
   std::int64_t scratch_ = 0;
   std::int64_t weight_bytes_ = 0;
+  bool shared_ = true;
   bool gives_real_ = false;
 };
 
@@ -94,5 +98,10 @@ struct LayerNode {
 template <class T>
 std::unique_ptr<Layer> make_layer_float(const Graph& graph, LayerNode node, const FloatTable<T>& kernels);
 std::unique_ptr<Layer> make_layer_s8(const Graph& graph, LayerNode node, const KernelsS8& kernels);
+
+/// Packs the weights of the float32 dense layers, one behind the other, and has each layer bring those of
+/// later ones into the cache, which would wait for memory otherwise. Before the first run; what it returns
+/// must outlive the layers.
+AlignedVector<float> pack_weights_f32(std::span<const std::unique_ptr<Layer>> layers);
 
 }  // namespace linnet::cpu

@@ -1,5 +1,6 @@
 // Layers of a float graph whose values are stored as T: float32, or half of it.
 #include <type_traits>
+#include <variant>
 
 #include "cpu/kernels/convolution/pack_half.h"
 #include "cpu/layer_parts.h"
@@ -27,6 +28,13 @@ constexpr bool kIsHalf = !std::is_same_v<T, float>;
 template <class T>
 using ConvolutionOf = std::conditional_t<kIsHalf<T>, ConvolutionHalf<T>, ConvolutionF32>;
 
+/// A layer fetches a float of later layers' weights every so many multiply-adds at most: half of what a
+/// memory gives.
+constexpr std::int64_t kFetchMacs = 28;
+
+/// Windows that reach over the edge of the image are copied so many at a time: a tile.
+constexpr int kCopiedWindows = 14;
+
 /// Convolution and Linear: weights in panels, see kernels/convolution.
 template <class T>
 class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
@@ -39,43 +47,44 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
         in_(in),
         out_(out),
         finish_(finish_of(activation)),
-        residual_finish_(finish_of(residual_finish)) {
+        residual_finish_(finish_of(residual_finish)),
+        depth_(window.kernel_h * window.kernel_w * in.c),
+        weight_(weight),
+        bias_(bias) {
     this->gives_real_ = gives_real;
+    this->shared_ = is_worth_sharing(out.pixels(), out.c, window.kernel_h * window.kernel_w * in.c);
     if (pads())
-      padded_bytes_ = whole_lines(window.kernel_h * padded_row() * static_cast<std::int64_t>(sizeof(T)));
-    this->scratch_ = padded_bytes_;
-    const float* const weights = weight.values().data();
-    const int run = window.kernel_w * in.c;
+      copied_bytes_ =
+          whole_lines(std::int64_t{kCopiedWindows} * depth_ * static_cast<std::int64_t>(sizeof(T)));
+    this->scratch_ = copied_bytes_;
     if constexpr (kIsHalf<T>) {
       panels_ = count_panels_half(table.layout, out.c);
-      packed_ =
-          pack_convolution_half<T>(table.layout, out.c, window.kernel_h, run, weights, values_or_null(bias));
+      packed_ = pack_convolution_half<T>(table.layout, out.c, window.kernel_h, window.kernel_w * in.c,
+                                         weight.values().data(), values_or_null(bias));
       this->weight_bytes_ =
           static_cast<std::int64_t>(packed_.weight.size() * sizeof(T) + packed_.bias.size() * sizeof(float));
-      this->scratch_ += whole_lines(scratch_half(table.layout, window.kernel_h * run));
+      this->scratch_ += whole_lines(scratch_half(table.layout, depth_));
     } else {
-      const int depth = window.kernel_h * run;
-      panels_ = count_panels(table.width, out.c);
-      packed_.resize(packed_size(table.width, out.c, depth));
-      pack_convolution_f32(table.width, out.c, depth, weights, values_or_null(bias), packed_.data());
-      this->weight_bytes_ = static_cast<std::int64_t>(packed_.size() * sizeof(float));
+      width_ = table.width;
+      panels_ = count_panels(width_, out.c);
+      this->weight_bytes_ = static_cast<std::int64_t>(packed_size(width_, out.c, depth_) * sizeof(float));
     }
   }
 
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
     if (is_pointwise())
-      for_each_rectangle(pool, out_.pixels(), panels_, [&](int thread, Range pixels, Range panels) {
+      in_rectangle(worker, grid_costs(out_.pixels()), [&](int thread, Range pixels, Range panels) {
         Values<T> own = io;
         const std::ptrdiff_t offset = pixels.begin * out_.c;
         own.a += pixels.begin * in_.c;
         if (io.residual) own.residual += offset;
         own.y += offset;
         own.scratch += thread * this->scratch_;
-        run_pixels(own, pixels.end - pixels.begin, panels);
+        run_pixels(own, pixels.end - pixels.begin, panels, share(pixels, panels));
       });
     else
-      for_each_rectangle(pool, out_.h, panels_, [&](int thread, Range rows, Range panels) {
+      in_rectangle(worker, grid_costs(out_.h), [&](int thread, Range rows, Range panels) {
         Values<T> own = io;
         const std::ptrdiff_t offset = rows.begin * row_size(out_);
         if (io.residual) own.residual += offset;
@@ -93,7 +102,8 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
       const std::int64_t slot = rows.begin % ring;
       const std::int64_t count = std::min(rows.end - rows.begin, ring - slot);
       part.a = all.a + slot * row_size(in_);
-      run_pixels(part, count * out_.w, {0, panels_});
+      run_pixels(part, count * out_.w, {0, panels_},
+                 share({rows.begin * out_.w, (rows.begin + count) * out_.w}, {0, panels_}));
       if (part.residual) part.residual += count * row_size(out_);
       part.y += count * row_size(out_);
       rows.begin += count;
@@ -102,33 +112,71 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
 
   void run_windows(const LayerIo& bytes, std::int64_t n) const override {
     ConvolutionOf<T> a = arguments(Values<T>(bytes), n, {0, panels_});
-    a.x_pixel = a.x_run = a.run = window_.kernel_h * window_.kernel_w * in_.c;
+    a.x_pixel = a.x_run = a.run = depth_;
     a.runs = 1;
     this->run_(a);
   }
 
   int input_rows() const override { return in_.h; }
 
+  /// float32: values of the packed weights, in whole cache lines.
+  std::size_t weights() const {
+    return static_cast<std::size_t>(whole_lines(this->weight_bytes_)) / sizeof(float);
+  }
+  /// float32: puts the weights at `place`, which must outlive the layer; before the first run.
+  void pack(float* place) {
+    pack_convolution_f32(width_, out_.c, depth_, weight_.values().data(), values_or_null(bias_), place);
+    weights_ = place;
+  }
+  /// Multiply-adds that leave time to fetch weights: windows fetch their own input.
+  std::int64_t macs_to_fetch_in() const { return is_pointwise() ? out_.size() * depth_ : 0; }
+  /// Values that run() brings into the cache meanwhile; they must outlive the layer.
+  void fetch(std::span<const float> values) { fetch_ = values; }
+
  private:
   bool pads() const { return window_.padding != Padding{}; }
+  GridCosts grid_costs(std::int64_t rows) const {
+    return {.rows = rows,
+            .columns = panels_,
+            .row_pixels = out_.pixels() / rows,
+            .row_bytes = static_cast<std::int64_t>(sizeof(T)) * (in_.size() + out_.size()) / rows,
+            .column_bytes = this->weight_bytes_ / panels_};
+  }
   /// All pixels follow one another, over the ends of rows too.
   bool is_pointwise() const {
     return window_.kernel_h == 1 && window_.kernel_w == 1 && window_.stride_h == 1 && window_.stride_w == 1 &&
            !pads();
   }
-  std::ptrdiff_t padded_row() const {
-    return (std::ptrdiff_t{window_.padding.left} + in_.w + window_.padding.right) * in_.c;
+  /// What a part of the layer fetches of all that the layer fetches.
+  std::span<const float> share(Range pixels, Range panels) const {
+    const std::int64_t count = pixels.end - pixels.begin;
+    const auto before = [&](std::int64_t work) {
+      return fetch_.size() * static_cast<std::size_t>(work) /
+             static_cast<std::size_t>(out_.pixels() * panels_);
+    };
+    const std::int64_t begin = pixels.begin * panels_ + panels.begin * count;
+    const std::int64_t end = begin + (panels.end - panels.begin) * count;
+    return fetch_.subspan(before(begin), before(end) - before(begin));
   }
 
-  /// `pixels` output pixels whose windows follow one another from io.a on.
-  void run_pixels(const Values<T>& io, std::int64_t pixels, Range panels) const {
-    this->run_(arguments(io, pixels, panels));
+  /// `pixels` output pixels whose windows follow one another from io.a on. `fetch` is brought into the cache
+  /// meanwhile, in float32.
+  void run_pixels(const Values<T>& io, std::int64_t pixels, Range panels,
+                  std::span<const float> fetch) const {
+    this->run_(with_fetch(arguments(io, pixels, panels), fetch));
+  }
+  static ConvolutionOf<T> with_fetch(ConvolutionOf<T> a, [[maybe_unused]] std::span<const float> fetch) {
+    if constexpr (!kIsHalf<T>) {
+      a.fetch = reinterpret_cast<const char*>(fetch.data());
+      a.fetch_bytes = static_cast<std::ptrdiff_t>(fetch.size_bytes());
+    }
+    return a;
   }
   ConvolutionOf<T> arguments(const Values<T>& io, std::int64_t pixels, Range panels) const {
     ConvolutionOf<T> a = {};
     a.x = io.a;
     a.x_pixel = std::ptrdiff_t{window_.stride_w} * in_.c;
-    a.x_run = pads() ? padded_row() : row_size(in_);
+    a.x_run = row_size(in_);
     a.runs = window_.kernel_h;
     a.run = window_.kernel_w * in_.c;
     a.residual = io.residual;
@@ -140,45 +188,71 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
     if constexpr (kIsHalf<T>) {
       a.bias = packed_.bias.data();
       a.packed = packed_.weight.data();
-      a.scratch = io.scratch + padded_bytes_;
+      a.scratch = io.scratch + copied_bytes_;
       if (this->gives_real_) a.real = reinterpret_cast<float*>(io.y);
     } else {
-      a.packed = packed_.data();
+      a.packed = weights_;
     }
     a.y = io.y;
     return a;
   }
 
-  /// Output rows of a window that is more than a pixel; io.a is the whole image.
+  /// Output rows of a window that is more than a pixel; io.a is the whole image. Windows inside the image are
+  /// read where they lie, the others from copies with the zeros around.
   void run_window_rows(const Values<T>& io, Range rows, Range panels) const {
+    const auto* const copies = reinterpret_cast<const T*>(io.scratch);
+    const std::ptrdiff_t pixel = std::ptrdiff_t{window_.stride_w} * in_.c;
+    const int slack = in_.w + window_.padding.left - window_.kernel_w;
+    const int left = std::min((window_.padding.left + window_.stride_w - 1) / window_.stride_w, out_.w);
+    const int right = std::clamp(slack < 0 ? 0 : slack / window_.stride_w + 1, left, out_.w);
     for (std::int64_t ho = rows.begin; ho < rows.end; ++ho) {
-      const std::ptrdiff_t offset = (ho - rows.begin) * row_size(out_);
-      Values<T> row = io;
-      row.a = window_rows(io, static_cast<int>(ho));
-      if (io.residual) row.residual += offset;
-      row.y += offset;
-      run_pixels(row, out_.w, panels);
+      const int top = static_cast<int>(ho) * window_.stride_h - window_.padding.top;
+      const bool inside = top >= 0 && top + window_.kernel_h <= in_.h;
+      for (int wo = 0, end = 0; wo < out_.w; wo = end) {
+        const bool copied = !inside || wo < left || wo >= right;
+        end = copied ? std::min(wo + kCopiedWindows, inside && wo < left ? left : out_.w) : right;
+        if (copied) copy_windows(io, top, wo, end);
+        Values<T> part = io;
+        const std::ptrdiff_t offset = (ho - rows.begin) * row_size(out_) + std::ptrdiff_t{wo} * out_.c;
+        if (io.residual) part.residual += offset;
+        part.y += offset;
+        part.a = copied ? copies : io.a + top * row_size(in_) + (wo * pixel - window_.padding.left * in_.c);
+        ConvolutionOf<T> a = arguments(part, end - wo, panels);
+        if (copied) {
+          a.x_pixel = depth_;
+          a.x_run = a.run;
+        }
+        this->run_(with_fetch(a, copied ? std::span<const float>() : rows_below(io, top)));
+      }
     }
   }
 
-  /// The input rows of output row ho: those of the image, or where it is padded a copy with the zeros around
-  /// it.
-  const T* window_rows(const Values<T>& io, int ho) const {
-    const int top = ho * window_.stride_h - window_.padding.top;
-    const std::ptrdiff_t row = row_size(in_);
-    if (!pads()) return io.a + top * row;
-    auto* const copy = reinterpret_cast<T*>(io.scratch);
-    T* y = copy;
-    for (int h = top; h < top + window_.kernel_h; ++h) {
-      if (h < 0 || h >= in_.h) {
-        y = std::fill_n(y, padded_row(), T{});
-        continue;
-      }
-      y = std::fill_n(y, std::ptrdiff_t{window_.padding.left} * in_.c, T{});
-      y = std::copy_n(io.a + h * row, row, y);
-      y = std::fill_n(y, std::ptrdiff_t{window_.padding.right} * in_.c, T{});
+  /// The input rows that the output row behind the one whose window begins at `top` needs as well.
+  std::span<const float> rows_below(const Values<T>& io, int top) const {
+    if constexpr (kIsHalf<T>) {
+      return {};
+    } else {
+      const int below = std::clamp(top + window_.kernel_h, 0, in_.h);
+      return {io.a + below * row_size(in_),
+              static_cast<std::size_t>(std::min(window_.stride_h, in_.h - below) * row_size(in_))};
     }
-    return copy;
+  }
+
+  /// The windows of output pixels [begin, end), their first row at `top`.
+  void copy_windows(const Values<T>& io, int top, int begin, int end) const {
+    auto* y = reinterpret_cast<T*>(io.scratch);
+    for (int wo = begin; wo < end; ++wo) {
+      const int from = wo * window_.stride_w - window_.padding.left;
+      const int first = std::clamp(-from, 0, window_.kernel_w);
+      const int last = std::clamp(in_.w - from, first, window_.kernel_w);
+      for (int h = top; h < top + window_.kernel_h; ++h) {
+        std::fill_n(y, std::ptrdiff_t{window_.kernel_w} * in_.c, T{});
+        if (h >= 0 && h < in_.h)
+          std::copy_n(io.a + h * row_size(in_) + std::ptrdiff_t{from + first} * in_.c,
+                      std::ptrdiff_t{last - first} * in_.c, y + std::ptrdiff_t{first} * in_.c);
+        y += std::ptrdiff_t{window_.kernel_w} * in_.c;
+      }
+    }
   }
 
   Window window_;
@@ -186,9 +260,15 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
   Shape out_;
   Finish finish_;
   Finish residual_finish_;
+  int depth_;
+  int width_ = 0;  ///< float32: values in a vector
   int panels_ = 0;
-  std::int64_t padded_bytes_ = 0;  ///< of window_rows()
-  std::conditional_t<kIsHalf<T>, PackedConvolutionHalf<T>, AlignedVector<float>> packed_;
+  std::int64_t copied_bytes_ = 0;  ///< of copy_windows()
+  const Constant& weight_;
+  const Constant& bias_;
+  std::conditional_t<kIsHalf<T>, PackedConvolutionHalf<T>, std::monostate> packed_;
+  const float* weights_ = nullptr;  ///< float32: packed
+  std::span<const float> fetch_;
 };
 
 template <class T>
@@ -211,8 +291,8 @@ class DepthwiseLayer final : public KernelLayer<DepthwiseOf<T>, RowLayer> {
     }
   }
 
-  void run(const LayerIo& io, ThreadPool& pool) const override {
-    pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
+  void run(const LayerIo& io, const Worker& worker) const override {
+    worker.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       LayerIo own = io;
       own.y += begin * row_size(out_) * static_cast<std::ptrdiff_t>(sizeof(T));
       run_rows(own, in_.h, {begin, end});
@@ -294,10 +374,12 @@ template <class T>
 class AddLayer final : public KernelLayer<AddOf<T>> {
  public:
   AddLayer(const Add& op, Shape shape, const FloatKernels<T>& kernels)
-      : KernelLayer<AddOf<T>>(kernels.add), shape_(shape), finish_(finish_of(op.activation)) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer<AddOf<T>>(kernels.add), shape_(shape), finish_(finish_of(op.activation)) {
+    this->shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
-    for_each_part<T>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+    in_part<T>(worker, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a + begin, io.b + begin, io.y + begin, end - begin, finish_});
     });
   }
@@ -315,10 +397,12 @@ template <class T>
 class ActivateLayer final : public KernelLayer<ActivateOf<T>> {
  public:
   ActivateLayer(const Activate& op, Shape shape, const FloatKernels<T>& kernels)
-      : KernelLayer<ActivateOf<T>>(kernels.activate), shape_(shape), finish_(finish_of(op.activation)) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer<ActivateOf<T>>(kernels.activate), shape_(shape), finish_(finish_of(op.activation)) {
+    this->shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
-    for_each_part<T>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+    in_part<T>(worker, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a + begin, io.y + begin, end - begin, finish_});
     });
   }
@@ -336,15 +420,16 @@ template <class T>
 class MultiplyLayer final : public KernelLayer<MultiplyOf<T>> {
  public:
   MultiplyLayer(Shape shape, const FloatKernels<T>& kernels)
-      : KernelLayer<MultiplyOf<T>>(kernels.multiply), shape_(shape) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer<MultiplyOf<T>>(kernels.multiply), shape_(shape) {
+    this->shared_ = shape.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       const std::ptrdiff_t offset = begin * shape_.c;
       this->run_({io.a + offset, io.b, io.y + offset, end - begin, shape_.c});
     };
-    if (shape_.size() < kWorthSharing) return part(0, shape_.pixels());
-    pool.parallel_for(shape_.pixels(), part);
+    worker.parallel_for(shape_.pixels(), part);
   }
   void run_windows(const LayerIo& bytes, std::int64_t n) const override {
     const Values<T> io(bytes);
@@ -358,15 +443,16 @@ class MultiplyLayer final : public KernelLayer<MultiplyOf<T>> {
 template <class T>
 class PoolLayer final : public KernelLayer<PoolOf<T>> {
  public:
-  PoolLayer(Shape in, const FloatKernels<T>& kernels) : KernelLayer<PoolOf<T>>(kernels.pool), in_(in) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  PoolLayer(Shape in, const FloatKernels<T>& kernels) : KernelLayer<PoolOf<T>>(kernels.pool), in_(in) {
+    this->shared_ = in.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a, io.y, in_.pixels(), in_.c, static_cast<int>(begin), static_cast<int>(end)});
     };
-    if (in_.size() < kWorthSharing) return part(0, in_.c);
     constexpr std::int64_t kLine = kCacheLine / sizeof(T);
-    pool.parallel_for((in_.c + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
+    worker.parallel_for((in_.c + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
       part(begin * kLine, std::min<std::int64_t>(end * kLine, in_.c));
     });
   }
@@ -379,10 +465,12 @@ template <class T>
 class PadLayer final : public KernelLayer<PadOf<T>> {
  public:
   PadLayer(const Pad& op, Shape in, Shape out, const FloatKernels<T>& kernels)
-      : KernelLayer<PadOf<T>>(kernels.pad), padding_(op.padding), in_(in), out_(out) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+      : KernelLayer<PadOf<T>>(kernels.pad), padding_(op.padding), in_(in), out_(out) {
+    this->shared_ = out.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Values<T> io(bytes);
-    pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
+    worker.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       this->run_({io.a, in_.h, in_.w, in_.c, padding_.top, padding_.left, padding_.right, io.y,
                   static_cast<int>(begin), static_cast<int>(end)});
     });
@@ -400,9 +488,10 @@ class SoftmaxLayer final : public KernelLayer<SoftmaxF32> {
   SoftmaxLayer(Shape shape, const FloatTable<T>& table, bool gives_real)
       : KernelLayer(table.softmax), table_(table), classes_(shape.c) {
     gives_real_ = gives_real;
+    shared_ = false;
     if constexpr (kIsHalf<T>) scratch_ = whole_lines(classes_ * static_cast<std::int64_t>(sizeof(float)));
   }
-  void run(const LayerIo& bytes, ThreadPool&) const override { run_windows(bytes, 1); }
+  void run(const LayerIo& bytes, const Worker&) const override { run_windows(bytes, 1); }
   void run_windows(const LayerIo& bytes, std::int64_t) const override {
     const Values<T> io(bytes);
     if constexpr (kIsHalf<T>) {
@@ -481,5 +570,32 @@ std::unique_ptr<Layer> make_layer_float(const Graph& graph, LayerNode which, con
 template std::unique_ptr<Layer> make_layer_float<float>(const Graph&, LayerNode, const Kernels&);
 template std::unique_ptr<Layer> make_layer_float<Bf16>(const Graph&, LayerNode, const HalfKernels<Bf16>&);
 template std::unique_ptr<Layer> make_layer_float<Fp16>(const Graph&, LayerNode, const HalfKernels<Fp16>&);
+
+AlignedVector<float> pack_weights_f32(std::span<const std::unique_ptr<Layer>> layers) {
+  std::vector<ConvolutionLayer<float>*> dense;
+  std::size_t size = 0;
+  for (const auto& layer : layers) {
+    auto* const convolution = dynamic_cast<ConvolutionLayer<float>*>(layer.get());
+    if (!convolution) continue;
+    dense.push_back(convolution);
+    size += convolution->weights();
+  }
+  AlignedVector<float> all;
+  all.reserve(whole_huge_pages(size * sizeof(float)) / sizeof(float));
+  for (ConvolutionLayer<float>* layer : dense) {
+    all.resize(all.size() + layer->weights());
+    layer->pack(all.data() + all.size() - layer->weights());
+  }
+  // From the last layer to the first: what cannot be fetched just before it is needed is fetched earlier.
+  std::size_t fetched = size;  // from here on
+  for (std::size_t i = dense.size(), end = size; i-- > 0;) {
+    const auto most = static_cast<std::size_t>(dense[i]->macs_to_fetch_in() / kFetchMacs);
+    const std::size_t begin = std::max(end, fetched - std::min(fetched, most));
+    dense[i]->fetch(std::span(all).subspan(begin, fetched - begin));
+    fetched = begin;
+    end -= dense[i]->weights();
+  }
+  return all;
+}
 
 }  // namespace linnet::cpu

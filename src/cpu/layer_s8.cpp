@@ -72,22 +72,23 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
                                            .zero_w = zero_w_,
                                            .exact_in_float = layer.exact_in_float()});
     weight_bytes_ = static_cast<std::int64_t>(packed_.bytes());
+    shared_ = is_worth_sharing(out_.pixels(), out_.c, depth);
     layout_ = layout;
     kernel_scratch_ = whole_lines(static_cast<std::int64_t>(convolution_scratch_s8(layout, depth)));
     scratch_ = kernel_scratch_;
     if (pads()) scratch_ += whole_lines(window.kernel_h * padded_row());
   }
 
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     if (is_pointwise())
-      for_each_rectangle(pool, out_.pixels(), panels_, [&](int thread, Range pixels, Range panels) {
+      in_rectangle(worker, grid_costs(out_.pixels()), [&](int thread, Range pixels, Range panels) {
         Io own = part_of(io, thread, pixels.begin * out_.c);
         own.a += pixels.begin * in_.c;
         run_pixels(own, own.a, pixels.end - pixels.begin, panels, bytes.alone);
       });
     else
-      for_each_rectangle(pool, out_.h, panels_, [&](int thread, Range rows, Range panels) {
+      in_rectangle(worker, grid_costs(out_.h), [&](int thread, Range rows, Range panels) {
         run_window_rows(part_of(io, thread, rows.begin * row_size(out_)), rows, panels, bytes.alone);
       });
   }
@@ -121,6 +122,13 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
  private:
   int depth() const { return window_.kernel_h * window_.kernel_w * in_.c; }
   bool pads() const { return window_.padding != Padding{}; }
+  GridCosts grid_costs(std::int64_t rows) const {
+    return {.rows = rows,
+            .columns = panels_,
+            .row_pixels = out_.pixels() / rows,
+            .row_bytes = (in_.size() + out_.size()) / rows,
+            .column_bytes = weight_bytes_ / panels_};
+  }
   /// All pixels follow one another, over the ends of rows too.
   bool is_pointwise() const { return window_ == Window{}; }
   std::ptrdiff_t padded_row() const {
@@ -217,7 +225,8 @@ class DepthwiseS8Layer final : public RowLayer {
     const LayerWeights weights = *layer_weights(graph[node.id].op);
     const IntegerLayer layer = integer_layer(graph, node.id);
     to_ = layer.output;
-    const DepthwiseWeightsS8 from = {.c = in_.c,
+    const DepthwiseWeightsS8 from = {.w = in_.w,
+                                     .c = in_.c,
                                      .kernel_h = window_.kernel_h,
                                      .kernel_w = window_.kernel_w,
                                      .stride_h = window_.stride_h,
@@ -235,8 +244,8 @@ class DepthwiseS8Layer final : public RowLayer {
     weight_bytes_ = static_cast<std::int64_t>(packed_.bytes());
   }
 
-  void run(const LayerIo& io, ThreadPool& pool) const override {
-    pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
+  void run(const LayerIo& io, const Worker& worker) const override {
+    worker.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       LayerIo own = io;
       own.y += begin * row_size(out_);
       run_rows(own, in_.h, {begin, end});
@@ -301,10 +310,11 @@ class AddS8Layer final : public KernelLayer<AddS8> {
     a_.zero_b = input_zero_point(graph, id, 1);
     a_.by = add_multiplier_of(graph, id);
     a_.to = output_limits(std::get<Add>(graph[id].op).activation, *graph[id].quantization);
+    shared_ = a_.n >= kWorthSharing;
   }
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
-    for_each_part<std::int8_t>(pool, a_.n, [&](std::int64_t begin, std::int64_t end) {
+    in_part<std::int8_t>(worker, a_.n, [&](std::int64_t begin, std::int64_t end) {
       AddS8 part = a_;
       part.a = io.a + begin;
       part.b = io.b + begin;
@@ -334,10 +344,12 @@ class LookupS8Layer final : public KernelLayer<LookupS8> {
       : KernelLayer(kernels.lookup),
         shape_(graph[id].shape),
         table_(activation_table(std::get<Activate>(graph[id].op).activation,
-                                *graph[graph[id].inputs[0]].quantization, *graph[id].quantization)) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+                                *graph[graph[id].inputs[0]].quantization, *graph[id].quantization)) {
+    shared_ = shape_.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
-    for_each_part<std::int8_t>(pool, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
+    in_part<std::int8_t>(worker, shape_.size(), [&](std::int64_t begin, std::int64_t end) {
       run_({io.a + begin, io.y + begin, end - begin, table_.data()});
     });
   }
@@ -360,8 +372,9 @@ class MultiplyS8Layer final : public KernelLayer<MultiplyS8> {
     a_.zero_gate = input_zero_point(graph, id, 1);
     a_.by = product_multiplier_of(graph, id);
     a_.to = output_limits(Activation::kNone, *graph[id].quantization);
+    shared_ = shape_.size() >= kWorthSharing;
   }
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       MultiplyS8 a = a_;
@@ -371,8 +384,7 @@ class MultiplyS8Layer final : public KernelLayer<MultiplyS8> {
       a.pixels = end - begin;
       run_(a);
     };
-    if (shape_.size() < kWorthSharing) return part(0, shape_.pixels());
-    pool.parallel_for(shape_.pixels(), part);
+    worker.parallel_for(shape_.pixels(), part);
   }
   void run_windows(const LayerIo& bytes, std::int64_t n) const override {
     const Io io(bytes);
@@ -398,8 +410,9 @@ class PoolS8Layer final : public KernelLayer<PoolS8> {
     a_.zero_x = input_zero_point(graph, id);
     a_.by = average_multiplier_of(graph, id);
     a_.to = output_limits(Activation::kNone, *graph[id].quantization);
+    shared_ = in_.size() >= kWorthSharing;
   }
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       PoolS8 a = a_;
@@ -409,9 +422,8 @@ class PoolS8Layer final : public KernelLayer<PoolS8> {
       a.channel_end = static_cast<int>(end);
       run_(a);
     };
-    if (in_.size() < kWorthSharing) return part(0, in_.c);
     constexpr std::int64_t kLine = kCacheLine;
-    pool.parallel_for((in_.c + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
+    worker.parallel_for((in_.c + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
       part(begin * kLine, std::min<std::int64_t>(end * kLine, in_.c));
     });
   }
@@ -428,10 +440,12 @@ class PadS8Layer final : public KernelLayer<PadS8> {
         padding_(std::get<Pad>(graph[id].op).padding),
         in_(graph[graph[id].inputs[0]].shape),
         out_(graph[id].shape),
-        zero_x_(input_zero_point(graph, id)) {}
-  void run(const LayerIo& bytes, ThreadPool& pool) const override {
+        zero_x_(input_zero_point(graph, id)) {
+    shared_ = out_.size() >= kWorthSharing;
+  }
+  void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
-    pool.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
+    worker.parallel_for(out_.h, [&](std::int64_t begin, std::int64_t end) {
       run_({io.a, in_.h, in_.w, in_.c, padding_.top, padding_.left, padding_.right, zero_x_, io.y,
             static_cast<int>(begin), static_cast<int>(end)});
     });

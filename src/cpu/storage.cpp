@@ -12,8 +12,8 @@ namespace {
 constexpr Precision kAll[] = {Precision::kFloat32, Precision::kBf16, Precision::kFp16, Precision::kInt8};
 
 template <class T>
-void narrow(const HalfKernels<T>& kernels, std::span<const float> x, std::byte* y, ThreadPool& pool) {
-  for_each_part<T>(pool, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
+void narrow(const HalfKernels<T>& kernels, std::span<const float> x, std::byte* y, const Worker& worker) {
+  in_part<T>(worker, static_cast<std::int64_t>(x.size()), [&](std::int64_t begin, std::int64_t end) {
     kernels.from_float.run({x.data() + begin, reinterpret_cast<T*>(y) + begin, end - begin});
   });
 }
@@ -80,12 +80,12 @@ std::unique_ptr<Layer> Storage::make_layer(const Graph& graph, LayerNode node) c
 }
 
 void Storage::store_images(const Node& node, std::span<const float> images, std::byte* y,
-                           ThreadPool& pool) const {
-  if (precision_ == Precision::kBf16) return narrow(kernels_bf16(isa_, multiplies_bf16_), images, y, pool);
-  if (precision_ == Precision::kFp16) return narrow(kernels_fp16(isa_), images, y, pool);
+                           const Worker& worker) const {
+  if (precision_ == Precision::kBf16) return narrow(kernels_bf16(isa_, multiplies_bf16_), images, y, worker);
+  if (precision_ == Precision::kFp16) return narrow(kernels_fp16(isa_), images, y, worker);
   const Quantization& q = *node.quantization;
   const auto n = static_cast<std::int64_t>(images.size());
-  for_each_part<std::int8_t>(pool, n, [&](std::int64_t begin, std::int64_t end) {
+  in_part<std::int8_t>(worker, n, [&](std::int64_t begin, std::int64_t end) {
     int8_kernels_.quantize_input.run({images.data() + begin, reinterpret_cast<std::int8_t*>(y) + begin,
                                       end - begin, 1.0f / q.scale, q.zero_point});
   });

@@ -29,8 +29,9 @@ class Storage {
 
   /// nullptr for the Input. The graph's constants must outlive the layer.
   std::unique_ptr<Layer> make_layer(const Graph& graph, LayerNode node) const;
-  /// Images as values of the Input `node`. Not for float32, where they are that.
-  void store_images(const Node& node, std::span<const float> images, std::byte* y, ThreadPool& pool) const;
+  /// Images as values of the Input `node`, this thread's part. Not for float32, where they are that.
+  void store_images(const Node& node, std::span<const float> images, std::byte* y,
+                    const Worker& worker) const;
   /// What the stored values of a node are in float32.
   void load(const Node& node, const std::byte* x, std::span<float> real) const;
 

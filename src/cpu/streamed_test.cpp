@@ -69,6 +69,7 @@ void expect_scores(const CpuExecutor& planned, std::span<const float> image,
   for (const LayerNode& node : nodes)
     layers.push_back(is_int8(graph) ? make_layer_s8(graph, node, int8)
                                     : make_layer_float<float>(graph, node, float32));
+  const auto weights = pack_weights_f32(layers);
   StreamedPlan streamed(graph, plan, layers, int8);
   Random random(17);
   for (const bool at_the_end : {false, true}) {

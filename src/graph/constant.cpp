@@ -48,7 +48,7 @@ std::span<const std::byte> Constant::bytes() const {
 
 bool operator==(const Constant& a, const Constant& b) {
   return a.dims_ == b.dims_ && a.type_ == b.type_ &&
-         (a.data_ == b.data_ || std::memcmp(a.data_, b.data_, a.bytes().size()) == 0);
+         (a.data_ == b.data_ || (a.data_ && b.data_ && std::memcmp(a.data_, b.data_, a.bytes().size()) == 0));
 }
 
 std::string to_string(const Constant& constant) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/aligned.h"
+#include "base/file.h"
 
 namespace linnet {
 
@@ -55,6 +56,12 @@ class Constant {
   }
   /// The values as they lie in memory.
   std::span<const std::byte> bytes() const;
+
+  /// The same dimensions and type without values: what is left once an executor has packed them. values() of
+  /// it must not be read.
+  Constant without_values() const { return {dims_, type_, nullptr, size_, nullptr}; }
+  /// Where the values lie in a mapped file, their memory goes back to the system until they are read again.
+  void release_pages() const { linnet::release_pages(owner_, bytes()); }
 
   /// Same dimensions, same type and the same bits.
   friend bool operator==(const Constant& a, const Constant& b);

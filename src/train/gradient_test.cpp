@@ -1,16 +1,14 @@
 // Gradients: the textbook's against finite differences, the network's against the textbook's.
 #include <fmt/format.h>
 
-#include "cpu/random_graph.h"
 #include "graph/families/family.h"
 #include "graph/passes/passes.h"
+#include "graph/random_graph.h"
 #include "train/compare.h"
 #include "train/initialise.h"
 
 namespace linnet::train {
 namespace {
-
-using cpu::RandomGraph;
 
 const char* const kFamilies[] = {"mobilenet_v1:width=0.25,resolution=33,classes=5",
                                  "mobilenet_v1:width=0.3,resolution=32,classes=7,stem_stride=1",

@@ -137,6 +137,8 @@ class MatrixLayer final : public Layer {
                                     .k = k,
                                     .panel_begin = 0,
                                     .panel_end = cpu::count_panels(machine_.kernels.width, k),
+                                    .fetch = nullptr,
+                                    .fetch_bytes = 0,
                                     .finish = cpu::Finish::kNone});
   }
 

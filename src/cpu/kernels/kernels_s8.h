@@ -25,8 +25,9 @@ struct KernelsS8 {
   Kernel<ConvolutionS8> pointwise;
   Kernel<ConvolutionS8> convolution;
   Kernel<ConvolutionS8> linear;
-  DepthwiseLayoutS8 depthwise_layout;         ///< which of the next four runs a layer, and on what weights
+  DepthwiseLayoutS8 depthwise_layout;         ///< which of the next five runs a layer, and on what weights
   DepthwiseSquaresS8 depthwise_quads;         ///< null where layout.form is kNone
+  DepthwiseSquaresS8 depthwise_columns;       ///< null where not layout.has_columns
   DepthwiseSquaresS8 depthwise_float;         ///< null where no layer runs in float
   DepthwiseSquaresS8 depthwise_float_narrow;  ///< for fewer channels than the vectors of that one have lanes
   Kernel<DepthwiseS8> depthwise_any;          ///< any window

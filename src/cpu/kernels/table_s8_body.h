@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/kernels/convolution/convolution_s8_body.h"
+#include "cpu/kernels/depthwise/depthwise_columns_s8.h"
 #include "cpu/kernels/depthwise/depthwise_float_s8.h"
 #include "cpu/kernels/depthwise/depthwise_s8_body.h"
 #include "cpu/kernels/depthwise/depthwise_s8_plain.h"
@@ -22,6 +23,16 @@ constexpr DepthwiseSquaresS8 depthwise_quads(const char* isa) {
   };
 }
 
+template <class Q>
+constexpr DepthwiseSquaresS8 depthwise_columns(const char* isa) {
+  return {
+      .of3_stride1 = {depthwise_columns_s8<Q, 3, 1>, isa, "depthwise3_stride1_s8"},
+      .of3_stride2 = {depthwise_columns_s8<Q, 3, 2>, isa, "depthwise3_stride2_s8"},
+      .of5_stride1 = {depthwise_columns_s8<Q, 5, 1>, isa, "depthwise5_stride1_s8"},
+      .of5_stride2 = {depthwise_columns_s8<Q, 5, 2>, isa, "depthwise5_stride2_s8"},
+  };
+}
+
 template <class F, class V>
 constexpr DepthwiseSquaresS8 depthwise_float(const char* isa) {
   using Type = DepthwiseTypeS8<F, V>;
@@ -35,7 +46,8 @@ constexpr DepthwiseSquaresS8 depthwise_float(const char* isa) {
 
 template <class D, class Q>
 constexpr KernelsS8 table_s8(const char* isa, const DepthwiseSquaresS8& quads,
-                             const DepthwiseSquaresS8& in_float, const DepthwiseSquaresS8& in_float_narrow) {
+                             const DepthwiseSquaresS8& columns, const DepthwiseSquaresS8& in_float,
+                             const DepthwiseSquaresS8& in_float_narrow) {
   using V = typename Q::Int8;
   return {
       .isa = isa,
@@ -45,6 +57,7 @@ constexpr KernelsS8 table_s8(const char* isa, const DepthwiseSquaresS8& quads,
       .linear = {convolution_s8<D>, isa, "linear_s8"},
       .depthwise_layout = Q::kLayout,
       .depthwise_quads = quads,
+      .depthwise_columns = columns,
       .depthwise_float = in_float,
       .depthwise_float_narrow = in_float_narrow,
       .depthwise_any = {depthwise_any_s8<VectorEndS8<V>>, isa, "depthwise_any_s8"},

@@ -38,16 +38,20 @@ Constant folded_bias(const Constant& bias, const Affine& a) {
 Constant scaled_slowest(const Constant& weight, const Affine& a) {
   const std::size_t stride = weight.size() / a.scale.size();
   AlignedVector<float> values;
+  values.reserve(weight.size());
   for (std::size_t i = 0; i < weight.size(); ++i)
     values.push_back(static_cast<float>(weight.values()[i] * a.scale[i / stride]));
+  weight.release_pages();
   return Constant(weight.dims(), std::move(values));
 }
 
 /// Channels are the fastest dimension: […, C].
 Constant scaled_fastest(const Constant& weight, const Affine& a) {
   AlignedVector<float> values;
+  values.reserve(weight.size());
   for (std::size_t i = 0; i < weight.size(); ++i)
     values.push_back(static_cast<float>(weight.values()[i] * a.scale[i % a.scale.size()]));
+  weight.release_pages();
   return Constant(weight.dims(), std::move(values));
 }
 

@@ -5,11 +5,9 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -17,6 +15,7 @@
 
 #include "base/file.h"
 #include "hub/pull/digest.h"
+#include "hub/pull/libraries.h"
 
 namespace linnet::hub {
 namespace {
@@ -104,7 +103,7 @@ class Transfer {
   }
 
   /// `have` bytes are in the partial file; `etag` says of which version, or is empty where there is only one.
-  CURLcode run(std::uint64_t have, const std::string& etag);
+  CURLcode run(const CurlLibrary& library, std::uint64_t have, const std::string& etag);
 
   const Answer& answer() const { return answer_; }
   int write_error() const { return write_error_; }
@@ -205,14 +204,12 @@ bool Transfer::body(const char* data, std::size_t size) {
   return true;
 }
 
-CURLcode Transfer::run(std::uint64_t have, const std::string& etag) {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-  const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
+CURLcode Transfer::run(const CurlLibrary& library, std::uint64_t have, const std::string& etag) {
+  const std::unique_ptr<CURL, void (*)(CURL*)> curl(library.easy_init(), library.easy_cleanup);
   if (!curl) return CURLE_FAILED_INIT;
   have_ = have;
 
-  const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(curl.get(), option, value); };
+  const auto set = [&](CURLoption option, auto value) { library.set_option(curl.get(), option, value); };
   set(CURLOPT_URL, request_.url.c_str());
   set(CURLOPT_USERAGENT, "linnet/0.1");
   set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -233,11 +230,11 @@ CURLcode Transfer::run(std::uint64_t have, const std::string& etag) {
   if (have > 0) {
     range = std::to_string(have) + "-";
     set(CURLOPT_RANGE, range.c_str());
-    if (!etag.empty()) headers = curl_slist_append(headers, ("If-Range: " + etag).c_str());
+    if (!etag.empty()) headers = library.slist_append(headers, ("If-Range: " + etag).c_str());
   }
   set(CURLOPT_HTTPHEADER, headers);
-  const CURLcode code = curl_easy_perform(curl.get());
-  curl_slist_free_all(headers);
+  const CURLcode code = library.easy_perform(curl.get());
+  library.slist_free_all(headers);
   if (fd_ >= 0 && ::fsync(fd_) != 0 && write_error_ == 0) write_error_ = errno;
   return code;
 }
@@ -352,6 +349,8 @@ std::expected<Downloaded, DownloadError> accept(const DownloadRequest& request, 
 }  // namespace
 
 std::expected<Downloaded, DownloadError> download(const DownloadRequest& request) {
+  const auto curl = curl_library();
+  if (!curl) return std::unexpected(DownloadError{curl.error()});
   const fs::path part = request.path.string() + ".part";
   auto pause = request.pause;
   std::uint64_t furthest = 0;  // bytes
@@ -359,7 +358,7 @@ std::expected<Downloaded, DownloadError> download(const DownloadRequest& request
     const auto resume = read_resume(part, request);
     const std::uint64_t have = resume ? size_of(part) : 0;
     Transfer transfer(request, part);
-    const CURLcode code = transfer.run(have, resume ? resume->etag : "");
+    const CURLcode code = transfer.run(**curl, have, resume ? resume->etag : "");
     const Answer& answer = transfer.answer();
 
     if (transfer.write_error())
@@ -383,7 +382,7 @@ std::expected<Downloaded, DownloadError> download(const DownloadRequest& request
       discard(part);
     else if (!passes(code, answer.status)) {
       if (code == CURLE_OK) return refused(request, answer.status);
-      return failure("{}: {}. {}", request.url, curl_easy_strerror(code), request.how_by_hand);
+      return failure("{}: {}. {}", request.url, (*curl)->easy_strerror(code), request.how_by_hand);
     }
     if (const std::uint64_t now = size_of(part); now > furthest) {  // it moves: start counting again
       furthest = now;
@@ -392,7 +391,7 @@ std::expected<Downloaded, DownloadError> download(const DownloadRequest& request
     }
     if (attempt >= request.attempts) {
       if (code == CURLE_OK) return refused(request, answer.status);
-      return failure("{}: {}, {} times in a row. {}{}", request.url, curl_easy_strerror(code), attempt,
+      return failure("{}: {}, {} times in a row. {}{}", request.url, (*curl)->easy_strerror(code), attempt,
                      size_of(part) ? "What has come so far is kept: pull again to carry on. " : "",
                      request.how_by_hand);
     }

@@ -28,6 +28,8 @@ struct ConvolutionF32 {
   int k;                   ///< output channels, all of them
   int panel_begin;         ///< panels [panel_begin, panel_end) are computed
   int panel_end;
+  const char* fetch;           ///< weights of a later layer, brought into the cache meanwhile
+  std::ptrdiff_t fetch_bytes;  ///< how many; 0: none
   Finish finish;
 };
 

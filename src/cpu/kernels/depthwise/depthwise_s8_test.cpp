@@ -35,7 +35,8 @@ struct Case {
 
   std::size_t row() const { return static_cast<std::size_t>(w * c); }
   DepthwiseWeightsS8 weights() const {
-    return {.c = c,
+    return {.w = w,
+            .c = c,
             .kernel_h = kernel_h,
             .kernel_w = kernel_w,
             .stride_h = stride_h,
@@ -211,13 +212,14 @@ TEST(depthwise_s8, runs_in_float_or_in_quads_wherever_weights_allow) {
   c.kernel_h = c.kernel_w = 3;
   c.stride_h = c.stride_w = 1;
   c.zero_w = 0;
-  c.c = 40;
-  c.by.assign(40, {LINNET_M_MIN + 1, 34});
-  c.bias.assign(40, 0);
+  c.w = 28;
+  c.c = 64;
+  c.by.assign(64, {LINNET_M_MIN + 1, 34});
+  c.bias.assign(64, 0);
   for (const Isa isa : available_isas()) {
     const KernelsS8& kernels = kernels_s8(isa);
     const auto form = [&](std::int8_t weight, bool in_float) {
-      c.weight.assign(9 * 40, weight);
+      c.weight.assign(9 * 64, weight);
       c.in_float = in_float;
       return pack_depthwise_s8(kernels.depthwise_layout, c.weights()).form;
     };
@@ -227,6 +229,39 @@ TEST(depthwise_s8, runs_in_float_or_in_quads_wherever_weights_allow) {
     EXPECT_EQ(form(LINNET_WEIGHT_MIN, true), fast) << kernels.isa;
     EXPECT_EQ(form(LINNET_WEIGHT_MIN, false), has_float ? Form::kPlain : fast) << kernels.isa;
     EXPECT_EQ(form(LINNET_INT8_MIN, true), has_float ? Form::kFloat : Form::kPlain) << kernels.isa;
+  }
+}
+
+TEST(depthwise_s8, quads_of_columns_run_long_rows_at_stride_2_and_where_those_of_rows_waste_lanes) {
+  using Form = PackedDepthwiseS8::Form;
+  Case c = draw_case(1);
+  c.kernel_h = c.kernel_w = 3;
+  c.zero_w = 0;
+  c.in_float = true;
+  for (const Isa isa : available_isas()) {
+    const KernelsS8& kernels = kernels_s8(isa);
+    if (!kernels.depthwise_layout.has_columns) continue;
+    const auto runs = [&](int w, int channels, int stride, Form form) {
+      const auto n = static_cast<std::size_t>(channels);
+      c.w = w;
+      c.c = channels;
+      c.stride_h = c.stride_w = stride;
+      c.by.assign(n, {LINNET_M_MIN + 1, 34});
+      c.bias.assign(n, 0);
+      c.weight.assign(9 * n, 1);
+      const PackedDepthwiseS8 packed = pack_depthwise_s8(kernels.depthwise_layout, c.weights());
+      const DepthwiseSquaresS8& squares =
+          form == Form::kColumns ? kernels.depthwise_columns : kernels.depthwise_quads;
+      const auto expected = (stride == 1 ? squares.of3_stride1 : squares.of3_stride2).run;
+      return packed.form == form && depthwise_kernel_s8(kernels, c.weights(), packed).run == expected;
+    };
+    EXPECT_TRUE(runs(56, 64, 2, Form::kColumns)) << kernels.isa;
+    EXPECT_TRUE(runs(28, 64, 2, Form::kQuads)) << kernels.isa;
+    EXPECT_TRUE(runs(56, 144, 1, Form::kColumns)) << kernels.isa;
+    EXPECT_TRUE(runs(56, 192, 1, Form::kQuads)) << kernels.isa;
+    EXPECT_TRUE(runs(14, 144, 1, Form::kQuads)) << kernels.isa;
+    EXPECT_TRUE(runs(112, 8, 1, Form::kColumns)) << kernels.isa;
+    EXPECT_TRUE(runs(112, 7, 1, Form::kQuads)) << kernels.isa;
   }
 }
 

@@ -38,6 +38,26 @@ class Packer {
     return std::move(packed_);
   }
 
+  PackedDepthwiseS8 columns() {
+    packed_.form = PackedDepthwiseS8::Form::kColumns;
+    const int kernel = from_.kernel_w, stride = from_.stride_w;
+    const int blocks = count_column_blocks_s8(layout_, from_.c);
+    const auto weights = static_cast<std::size_t>(column_weights_s8(kernel, stride));
+    const auto lanes = static_cast<std::size_t>(first_column_lane_s8(layout_, from_.c, blocks - 1) +
+                                                column_block_s8(layout_, from_.c, blocks - 1).lanes);
+    packed_.weight.resize(lanes * 4 * weights);
+    packed_.bias.resize(lanes);
+    resize_scales(lanes, true);
+    for (int b = 0; b < blocks; ++b) {
+      const DepthwiseBlockS8 block = column_block_s8(layout_, from_.c, b);
+      const auto at = static_cast<std::size_t>(first_column_lane_s8(layout_, from_.c, b));
+      for (int lane = 0; lane < block.lanes; ++lane)
+        pack_columns(column_channel_s8(layout_, from_.c, b, lane), at + static_cast<std::size_t>(lane),
+                     packed_.weight.data() + at * 4 * weights + 4 * lane, 4 * block.lanes);
+    }
+    return std::move(packed_);
+  }
+
   PackedDepthwiseS8 in_float() {
     packed_.form = PackedDepthwiseS8::Form::kFloat;
     const auto c = static_cast<std::size_t>(from_.c);
@@ -99,6 +119,26 @@ class Packer {
     }
   }
 
+  /// One channel: what a lane has goes to `at`, its weights to `weight` and every `vector_bytes` behind it.
+  void pack_columns(int channel, std::size_t at, std::byte* weight, int vector_bytes) {
+    const int kernel = from_.kernel_w;
+    set_scale(at, channel);
+    const auto w = [&](int r, int s) { return from_.weight[(r * kernel + s) * from_.c + channel]; };
+    // Sums wrap, as the accumulators do; the result does not, or the layer's bound is wrong.
+    auto bias = static_cast<std::uint32_t>(from_.bias ? from_.bias[channel] : 0);
+    for (int r = 0; r < kernel; ++r) {
+      for (int s = 0; s < kernel; ++s)
+        bias -= static_cast<std::uint32_t>((from_.zero_x + layout_.offset_even) * w(r, s));
+      for (int start = 0; start < 4; start += from_.stride_w)
+        for (int quad = 0; quad < column_quads_s8(kernel); ++quad, weight += vector_bytes)
+          for (int byte = 0; byte < 4; ++byte) {
+            const int tap = column_tap_s8(kernel, start, quad, byte);
+            weight[byte] = tap < 0 || tap >= kernel ? std::byte{0} : static_cast<std::byte>(w(r, tap));
+          }
+    }
+    packed_.bias[at] = static_cast<std::int32_t>(bias);
+  }
+
   /// Weights and bias of one channel for output row `row` of those that share the quads.
   void pack_row(const DepthwiseBlockS8& block, std::size_t at, int row, int v, int lane, int channel) {
     const int kernel = from_.kernel_w;
@@ -153,13 +193,16 @@ PackedDepthwiseS8 pack_depthwise_s8(const DepthwiseLayoutS8& layout, const Depth
   const std::int8_t* const end = from.weight + from.kernel_h * from.kernel_w * from.c;
   if (layout.form == QuadForm::kNone || from.zero_w || std::find(from.weight, end, LINNET_INT8_MIN) != end)
     return packer.plain();
-  return packer.quads();
+  const bool columns = prefers_columns_s8(layout, from.w, from.c, from.stride_w);
+  return columns ? packer.columns() : packer.quads();
 }
 
 const Kernel<DepthwiseS8>& depthwise_kernel_s8(const KernelsS8& kernels, const DepthwiseWeightsS8& from,
                                                const PackedDepthwiseS8& packed) {
   if (packed.form == PackedDepthwiseS8::Form::kPlain) return kernels.depthwise_any;
-  const DepthwiseSquaresS8& squares = packed.form == PackedDepthwiseS8::Form::kQuads ? kernels.depthwise_quads
+  using Form = PackedDepthwiseS8::Form;
+  const DepthwiseSquaresS8& squares = packed.form == Form::kQuads     ? kernels.depthwise_quads
+                                      : packed.form == Form::kColumns ? kernels.depthwise_columns
                                       : from.c < kernels.depthwise_layout.lanes
                                           ? kernels.depthwise_float_narrow
                                           : kernels.depthwise_float;

@@ -9,6 +9,7 @@ namespace linnet::cpu {
 
 /// What a layer holds.
 struct DepthwiseWeightsS8 {
+  int w;  ///< of the input
   int c;
   int kernel_h;
   int kernel_w;
@@ -25,15 +26,16 @@ struct DepthwiseWeightsS8 {
 /// Quads: values a channel are in the order of the blocks' lanes, whole blocks. Float: in order, [c]. Plain:
 /// in order, padded to whole blocks of kDepthwisePlainBlockS8.
 struct PackedDepthwiseS8 {
-  enum class Form { kQuads, kFloat, kPlain };
+  enum class Form { kQuads, kColumns, kFloat, kPlain };
   Form form = Form::kPlain;
-  /// Quads: [block][output row][quad][column][vector][lane][row]. Float: padding, then float biases [c], with
+  /// Quads: [block][output row][quad][column][vector][lane][row]. Columns: [block][window
+  /// row][column where the window begins][quad][lane][column]. Float: padding, then float biases [c], with
   /// the zero point of x, and weights [R, S, c]. Plain: int16 [R, S, c].
   AlignedVector<std::byte> weight;
-  AlignedVector<std::int32_t>
-      bias;  ///< empty in float; quads: [block][output row][vector][lane], with all zero points
-  AlignedVector<float> scale;     ///< m * 2^-t; empty where m and t are not
-  AlignedVector<std::int32_t> m;  ///< empty where every channel is exact in float
+  AlignedVector<std::int32_t> bias;  ///< empty in float; quads: [block][output row][vector][lane], columns:
+                                     ///< [lane], with all zero points
+  AlignedVector<float> scale;        ///< m * 2^-t; empty where m and t are not
+  AlignedVector<std::int32_t> m;     ///< empty where every channel is exact in float
   AlignedVector<std::int32_t> t;
 
   std::size_t bytes() const {

@@ -20,30 +20,44 @@ void add_s8(const AddS8& a) {
                    rest);
 }
 
+/// Values [begin, begin + n) of the gate repeated for every pixel.
+inline void repeat_gate_s8(const MultiplyS8& a, std::ptrdiff_t begin, int n, std::int8_t* y) {
+  int from = static_cast<int>(begin % a.c);
+  for (int i = 0; i < n; from = 0) {
+    const int count = n - i < a.c - from ? n - i : a.c - from;
+    __builtin_memcpy(y + i, a.gate + from, static_cast<std::size_t>(count));
+    i += count;
+  }
+}
+
+/// Blocks are whole whatever the number of channels: those a period apart have the same channels.
 template <class V>
 void multiply_s8(const MultiplyS8& a) {
   constexpr int kBlock = 4 * V::kLanes;
   const RequantizeS8<V> requantize(255 * 255, a.by, a.to);
   const typename V::I32 zero_x = V::set(a.zero_x), zero_gate = V::set(a.zero_gate);
-  for (int channel = 0; channel < a.c; channel += kBlock) {
-    const int n = a.c - channel < kBlock ? a.c - channel : kBlock;
+  int divisor = kBlock;
+  while (a.c % divisor) divisor /= 2;
+  const std::ptrdiff_t n = a.pixels * a.c, period = std::ptrdiff_t{a.c / divisor} * kBlock;
+  for (std::ptrdiff_t first = 0; first < n && first < period; first += kBlock) {
+    alignas(64) std::int8_t gates[kBlock];
+    repeat_gate_s8(a, first, kBlock, gates);
     typename V::I32 gate[4];
-    V::widen(V::load_partial(a.gate + channel, n), gate);
+    V::widen(V::load(gates), gate);
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) gate[v] = V::sub(gate[v], zero_gate);
-    const std::int8_t* x = a.x + channel;
-    std::int8_t* y = a.y + channel;
-    for (std::ptrdiff_t p = 0; p < a.pixels; ++p, x += a.c, y += a.c) {
+    const auto product = [&](typename V::S8 x) {
       typename V::I32 acc[4];
-      V::widen(n == kBlock ? V::load(x) : V::load_partial(x, n), acc);
+      V::widen(x, acc);
 #pragma GCC unroll 4
       for (int v = 0; v < 4; ++v) acc[v] = V::product(V::sub(acc[v], zero_x), gate[v]);
-      const typename V::S8 bytes = requantize(acc);
-      if (n == kBlock)
-        V::store(y, bytes);
-      else
-        V::store_partial(y, bytes, n);
-    }
+      return requantize(acc);
+    };
+    std::ptrdiff_t i = first;
+    for (; i + kBlock <= n; i += period) V::store(a.y + i, product(V::load(a.x + i)));
+    if (i >= n) continue;
+    const int rest = static_cast<int>(n - i);
+    V::store_partial(a.y + i, product(V::load_partial(a.x + i, rest)), rest);
   }
 }
 

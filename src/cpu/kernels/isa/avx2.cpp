@@ -19,7 +19,7 @@ const KernelsTrain& kernels_train() {
 
 const KernelsS8& kernels_s8() noexcept {
   static constexpr KernelsS8 kKernels =
-      table_s8<Dot, Quads>("avx2", {}, depthwise_float<F32, Quads::Int8>("avx2"), {});
+      table_s8<Dot, Quads>("avx2", {}, {}, depthwise_float<F32, Quads::Int8>("avx2"), {});
   return kKernels;
 }
 

@@ -19,7 +19,7 @@ const KernelsTrain& kernels_train() {
 
 const KernelsS8& kernels_s8() noexcept {
   static const KernelsS8 kKernels = table_s8<Dot, Quads>(
-      "avx512", {}, depthwise_float<F32, Quads::Int8>("avx512"), avx2::kernels_s8().depthwise_float);
+      "avx512", {}, {}, depthwise_float<F32, Quads::Int8>("avx512"), avx2::kernels_s8().depthwise_float);
   return kKernels;
 }
 

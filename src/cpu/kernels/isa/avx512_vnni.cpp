@@ -6,10 +6,8 @@
 namespace linnet::cpu::avx512_vnni {
 
 const KernelsS8& kernels_s8() noexcept {
-  const KernelsS8& without = avx512::kernels_s8();
-  static const KernelsS8 kKernels =
-      table_s8<Dot, Quads>("avx512_vnni", depthwise_quads<Quads>("avx512_vnni"), without.depthwise_float,
-                           without.depthwise_float_narrow);
+  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>(
+      "avx512_vnni", depthwise_quads<Quads>("avx512_vnni"), depthwise_columns<Quads>("avx512_vnni"), {}, {});
   return kKernels;
 }
 

@@ -27,13 +27,15 @@ inline __m512i interleave(__m256i low, __m256i high) {
   return _mm512_permutexvar_epi16(order, _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
 }
 
+constexpr Bf16 kZeroPixel[F32::kWidth] = {};
+
 /// The input rows of a tile: [1, kKernel] of an odd output row, or of any where there are no even ones; [0,
-/// kKernel - 1] of an even one. Those outside the image have no bits in `inside` and may point anywhere that
-/// can be read.
+/// kKernel - 1] of an even one. `inside` has all bits set, or none where the row lies outside the image and
+/// is kZeroPixel.
 template <int kKernel>
 struct PairsRows {
   const Bf16* x[kKernel + 1];
-  __mmask16 inside[kKernel + 1];
+  std::ptrdiff_t inside[kKernel + 1];
   bool clip;
   Bf16* even;  ///< where output goes
   Bf16* odd;
@@ -65,9 +67,8 @@ void pairs_tile(const DepthwiseOf<Bf16>& a, const PairsRows<kKernel>& rows, int 
     if (kClip && (left + column < 0 || left + column >= a.w)) continue;
     const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(left + column) * a.c + channel;
     const auto load = [&](int row) {
-      const Bf16* const p = rows.x[row] + at;
-      return kClip ? _mm256_maskz_loadu_epi16(rows.inside[row], p)
-                   : _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+      const Bf16* const p = rows.x[row] + (kClip ? at & rows.inside[row] : at);
+      return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     };
     const auto multiply = [&](int output, int p, __m512i x) {
 #pragma GCC unroll 8
@@ -127,8 +128,8 @@ void pairs_rows(const DepthwiseOf<Bf16>& a, int odd) {
   for (int r = kEven ? 0 : 1; r <= (kOdd ? kKernel : kKernel - 1); ++r) {
     const int h = odd * kStride - a.pad_top + r - 1;
     const bool inside = h >= 0 && h < a.h;
-    rows.x[r] = a.x + static_cast<std::ptrdiff_t>(inside ? h * a.w % a.ring : 0) * a.c;
-    rows.inside[r] = inside ? 0xffff : 0;
+    rows.x[r] = inside ? a.x + static_cast<std::ptrdiff_t>(h * a.w % a.ring) * a.c : kZeroPixel;
+    rows.inside[r] = inside ? -1 : 0;
     rows.clip = rows.clip || !inside;
   }
   rows.odd = a.y + static_cast<std::ptrdiff_t>(odd - a.row_begin) * a.wo * a.c;

@@ -18,7 +18,8 @@ const KernelsTrain& kernels_train() {
 }
 
 const KernelsS8& kernels_s8() noexcept {
-  static constexpr KernelsS8 kKernels = table_s8<Dot, Quads>("neon", depthwise_quads<Quads>("neon"), {}, {});
+  static constexpr KernelsS8 kKernels =
+      table_s8<Dot, Quads>("neon", depthwise_quads<Quads>("neon"), {}, {}, {});
   return kKernels;
 }
 

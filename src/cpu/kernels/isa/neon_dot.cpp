@@ -7,7 +7,7 @@ namespace linnet::cpu::neon_dot {
 
 const KernelsS8& kernels_s8() noexcept {
   static constexpr KernelsS8 kKernels =
-      table_s8<Dot, Quads>("neon_dot", depthwise_quads<Quads>("neon_dot"), {}, {});
+      table_s8<Dot, Quads>("neon_dot", depthwise_quads<Quads>("neon_dot"), {}, {}, {});
   return kKernels;
 }
 

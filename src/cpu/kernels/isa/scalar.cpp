@@ -28,6 +28,7 @@ const KernelsS8& kernels_s8() noexcept {
       .depthwise_layout =
           {.form = QuadForm::kNone, .lanes = 1, .narrow_lanes = 1, .offset_even = 0, .offset_odd = 0},
       .depthwise_quads = {},
+      .depthwise_columns = {},
       .depthwise_float = {},
       .depthwise_float_narrow = {},
       .depthwise_any = {depthwise_any_s8<ScalarEndS8>, "scalar", "depthwise_any_s8"},

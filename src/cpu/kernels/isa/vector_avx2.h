@@ -13,6 +13,7 @@ namespace {
 struct F32 {
   static constexpr int kWidth = 8;
   static constexpr int kRegisters = 16;
+  static constexpr bool kHalves = false;
   __m256 v;
 
   static F32 zero() { return {_mm256_setzero_ps()}; }

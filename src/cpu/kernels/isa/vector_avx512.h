@@ -13,6 +13,7 @@ namespace {
 struct F32 {
   static constexpr int kWidth = 16;
   static constexpr int kRegisters = 32;
+  static constexpr bool kHalves = true;  ///< half a vector costs half as much
   __m512 v;
 
   static F32 zero() { return {_mm512_setzero_ps()}; }
@@ -56,8 +57,15 @@ struct F32 {
     const __mmask16 inside = _mm512_cmp_ps_mask(low.v, at.v, _CMP_LT_OQ);
     return {_mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(inside, at.v, high.v, _CMP_LT_OQ), x.v)};
   }
+  /// Of the low half alone; the other half is anything.
+  friend F32 fma_low(F32 a, F32 b, F32 c) {
+    return {_mm512_castps256_ps512(_mm256_fmadd_ps(low(a), low(b), low(c)))};
+  }
+  static F32 set_low(float x) { return {_mm512_castps256_ps512(_mm256_set1_ps(x))}; }
+  void store_low(float* p) const { _mm256_storeu_ps(p, low(*this)); }
 
  private:
+  static __m256 low(F32 a) { return _mm512_castps512_ps256(a.v); }
   template <class Half>
   static F32 load_half(const Half* p) {
     return {widen(Half{}, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};

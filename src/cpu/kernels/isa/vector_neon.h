@@ -10,6 +10,7 @@ namespace linnet::cpu::neon {
 struct F32 {
   static constexpr int kWidth = 4;
   static constexpr int kRegisters = 32;
+  static constexpr bool kHalves = false;
   float32x4_t v;
 
   static F32 zero() { return {vdupq_n_f32(0.0f)}; }

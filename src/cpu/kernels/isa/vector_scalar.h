@@ -10,6 +10,7 @@ namespace linnet::cpu::scalar {
 struct F32 {
   static constexpr int kWidth = 1;
   static constexpr int kRegisters = 16;
+  static constexpr bool kHalves = false;
   float v;
 
   static F32 zero() { return {0.0f}; }
