@@ -191,4 +191,18 @@ const KernelsS8& kernels_s8(Isa isa) {
   }
 }
 
+const KernelsTrain& kernels_train(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return avx2::kernels_train();
+    case Isa::kAvx512:
+    case Isa::kAvx512Vnni: return avx512::kernels_train();
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+    case Isa::kNeonDot: return neon::kernels_train();
+#endif
+    default: return scalar::kernels_train();
+  }
+}
+
 }  // namespace linnet::cpu

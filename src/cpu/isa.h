@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/kernels_s8.h"
+#include "cpu/kernels/kernels_train.h"
 
 namespace linnet::cpu {
 
@@ -41,5 +42,8 @@ const HalfKernels<Fp16>& kernels_fp16(Isa isa);
 
 /// int8 kernels of an ISA that is available: each has its own.
 const KernelsS8& kernels_s8(Isa isa);
+
+/// What training needs besides kernels(), of the same ISA.
+const KernelsTrain& kernels_train(Isa isa);
 
 }  // namespace linnet::cpu

@@ -47,4 +47,17 @@ std::size_t packed_size(int width, int k, int depth);
 /// cache line.
 void pack_convolution_f32(int width, int k, int depth, const float* weight, const float* bias, float* packed);
 
+/// What training packs at every step.
+struct PackF32 {
+  int width;
+  int k;                ///< output channels
+  int depth;            ///< R * S * C
+  const float* weight;  ///< [k, depth]; [depth, k] where `transposed`, for the gradient of the input
+  bool transposed = false;
+  const float* bias;  ///< [k], or nullptr
+  float* packed;      ///< all of it: packed_size() floats
+};
+/// Panels [panel_begin, panel_end) of what pack_convolution_f32() writes.
+void pack_panels_f32(const PackF32& a, int panel_begin, int panel_end);
+
 }  // namespace linnet::cpu

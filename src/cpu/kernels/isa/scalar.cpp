@@ -4,11 +4,17 @@
 #include "cpu/kernels/isa/vector_scalar.h"
 #include "cpu/kernels/kernels_s8.h"
 #include "cpu/kernels/table_body.h"
+#include "cpu/kernels/table_train_body.h"
 
 namespace linnet::cpu::scalar {
 
 const Kernels& kernels() {
   static constexpr Kernels kKernels = table<F32>("scalar");
+  return kKernels;
+}
+
+const KernelsTrain& kernels_train() {
+  static constexpr KernelsTrain kKernels = table_train<F32>();
   return kKernels;
 }
 

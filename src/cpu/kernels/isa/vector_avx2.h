@@ -56,6 +56,11 @@ struct F32 {
   /// The second operand where either is not a number.
   friend F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
   friend F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
+  /// x where low < at < high, else 0.
+  friend F32 keep_between(F32 x, F32 at, F32 low, F32 high) {
+    const __m256 above = _mm256_cmp_ps(low.v, at.v, _CMP_LT_OQ);
+    return {_mm256_and_ps(x.v, _mm256_and_ps(above, _mm256_cmp_ps(at.v, high.v, _CMP_LT_OQ)))};
+  }
 
  private:
   template <class Half>

@@ -52,6 +52,11 @@ struct F32 {
   /// The second operand where either is not a number.
   friend F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
   friend F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+  /// x where low < at < high, else 0.
+  friend F32 keep_between(F32 x, F32 at, F32 low, F32 high) {
+    const __mmask16 inside = _mm512_cmp_ps_mask(low.v, at.v, _CMP_LT_OQ);
+    return {_mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(inside, at.v, high.v, _CMP_LT_OQ), x.v)};
+  }
   /// Of the low half alone; the other half is anything.
   friend F32 fma_low(F32 a, F32 b, F32 c) {
     return {_mm512_castps256_ps512(_mm256_fmadd_ps(low(a), low(b), low(c)))};

@@ -50,6 +50,11 @@ struct F32 {
   /// Not a number where either is.
   friend F32 max(F32 a, F32 b) { return {vmaxq_f32(a.v, b.v)}; }
   friend F32 min(F32 a, F32 b) { return {vminq_f32(a.v, b.v)}; }
+  /// x where low < at < high, else 0.
+  friend F32 keep_between(F32 x, F32 at, F32 low, F32 high) {
+    const uint32x4_t inside = vandq_u32(vcltq_f32(low.v, at.v), vcltq_f32(at.v, high.v));
+    return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x.v), inside))};
+  }
 };
 
 }  // namespace linnet::cpu::neon

@@ -42,6 +42,10 @@ struct F32 {
   /// The second operand where either is not a number.
   friend F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
   friend F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
+  /// x where low < at < high, else 0.
+  friend F32 keep_between(F32 x, F32 at, F32 low, F32 high) {
+    return {low.v < at.v && at.v < high.v ? x.v : 0.0f};
+  }
 };
 
 }  // namespace linnet::cpu::scalar

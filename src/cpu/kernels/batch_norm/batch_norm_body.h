@@ -1,0 +1,169 @@
+// The bodies of batch norm's passes, over any vector type. Internal linkage: see finish_body.h.
+#pragma once
+
+#include "cpu/kernels/batch_norm/batch_norm_f32.h"
+#include "cpu/kernels/finish_body.h"
+#include "cpu/kernels/lanes_body.h"
+
+namespace linnet::cpu {
+namespace {
+
+template <class V>
+struct StatisticsBody {
+  const StatisticsF32& a;
+
+  template <int kVectors, bool kPartial>
+  void run(int channel, int n) const {
+    const Lanes<V, kPartial> lanes = {n};
+    V shift[kVectors], sum[kVectors], squares[kVectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) {
+      shift[j] = lanes.load(a.shift + channel + j * V::kWidth) * V::set(-1.0f);
+      sum[j] = squares[j] = V::zero();
+    }
+    const float* z = a.z + channel;
+    for (std::ptrdiff_t p = 0; p < a.pixels; ++p, z += a.c)
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) {
+        const V d = lanes.load(z + j * V::kWidth) + shift[j];
+        sum[j] = sum[j] + d;
+        squares[j] = fma(d, d, squares[j]);
+      }
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) {
+      lanes.store(sum[j], a.sum + channel + j * V::kWidth);
+      lanes.store(squares[j], a.sum_squares + channel + j * V::kWidth);
+    }
+  }
+};
+
+template <class V>
+void statistics_f32(const StatisticsF32& a) {
+  for_each_channel_group<V, 4>(a.c, StatisticsBody<V>{a});
+}
+
+/// One pixel of normalise_f32.
+template <class V>
+struct NormaliseBody {
+  const NormaliseF32& a;
+  const float* z;
+  float* y;
+
+  template <int kVectors, bool kPartial>
+  void run(int channel, int n) const {
+    const Lanes<V, kPartial> lanes = {n};
+    V value[1][kVectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) {
+      const int i = channel + j * V::kWidth;
+      value[0][j] = lanes.load(z + i);
+      if (a.multiply) value[0][j] = fma(value[0][j], lanes.load(a.multiply + i), lanes.load(a.add + i));
+    }
+    apply_finish(a.finish, value);
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) lanes.store(value[0][j], y + channel + j * V::kWidth);
+  }
+};
+
+template <class V>
+void normalise_f32(const NormaliseF32& a) {
+  for (std::ptrdiff_t p = 0; p < a.pixels; ++p)
+    for_each_channel_group<V, 4>(a.c, NormaliseBody<V>{a, a.z + p * a.c, a.y + p * a.y_pixel});
+}
+
+/// dy * finish'(v)
+template <class V, Finish kFinish>
+inline __attribute__((always_inline)) V through_activation(V dy, V v) {
+  const V three = V::set(3.0f);
+  const V minus_three = V::set(-3.0f);
+  if constexpr (kFinish == Finish::kRelu) return keep_between(dy, v, V::zero(), V::set(kInfinity));
+  if constexpr (kFinish == Finish::kRelu6) return keep_between(dy, v, V::zero(), V::set(6.0f));
+  if constexpr (kFinish == Finish::kHardSigmoid)
+    return keep_between(dy * V::set(1.0f / 6.0f), v, minus_three, three);
+  if constexpr (kFinish == Finish::kHardSwish) {
+    const V steep = keep_between(fma(v, V::set(1.0f / 3.0f), V::set(0.5f)), v, minus_three, three);
+    const V below_three = V::set(2.9999998f);  // the float before 3
+    return dy * (steep + keep_between(V::set(1.0f), v, below_three, V::set(kInfinity)));
+  }
+  return dy;
+}
+
+template <class V, Finish kFinish>
+struct ActivationGradientBody {
+  const ActivationGradientF32& a;
+
+  template <int kVectors, bool kPartial>
+  void run(int channel, int n) const {
+    const Lanes<V, kPartial> lanes = {n};
+    V multiply[kVectors], add[kVectors], mean[kVectors], sum[kVectors], centred[kVectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) {
+      const int i = channel + j * V::kWidth;
+      multiply[j] = a.multiply ? lanes.load(a.multiply + i) : V::set(1.0f);
+      add[j] = a.multiply ? lanes.load(a.add + i) : V::zero();
+      mean[j] = a.mean ? lanes.load(a.mean + i) * V::set(-1.0f) : V::zero();
+      sum[j] = centred[j] = V::zero();
+    }
+    for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
+      const std::ptrdiff_t at = p * a.c + channel;
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) {
+        const std::ptrdiff_t i = at + j * V::kWidth;
+        const V z = lanes.load(a.z + i);
+        V d = lanes.load(a.dy + i);
+        if (a.earlier) d = d + lanes.load(a.earlier + i);
+        d = through_activation<V, kFinish>(d, fma(z, multiply[j], add[j]));
+        lanes.store(d, a.dv + i);
+        sum[j] = sum[j] + d;
+        centred[j] = fma(d, z + mean[j], centred[j]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) {
+      lanes.store(sum[j], a.sum + channel + j * V::kWidth);
+      lanes.store(centred[j], a.sum_centred + channel + j * V::kWidth);
+    }
+  }
+};
+
+template <class V>
+void activation_gradient_f32(const ActivationGradientF32& a) {
+  switch (a.finish) {
+    case Finish::kNone: return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kNone>{a});
+    case Finish::kRelu: return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu>{a});
+    case Finish::kRelu6:
+      return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu6>{a});
+    case Finish::kHardSwish:
+      return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSwish>{a});
+    case Finish::kHardSigmoid:
+      return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSigmoid>{a});
+  }
+}
+
+/// One pixel of normalise_gradient_f32.
+template <class V>
+struct NormaliseGradientBody {
+  const NormaliseGradientF32& a;
+  std::ptrdiff_t at;
+  float* dz;
+
+  template <int kVectors, bool kPartial>
+  void run(int channel, int n) const {
+    const Lanes<V, kPartial> lanes = {n};
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) {
+      const int i = channel + j * V::kWidth;
+      const V rest = fma(lanes.load(a.z + at + i), lanes.load(a.by_value + i), lanes.load(a.constant + i));
+      lanes.store(fma(lanes.load(a.dv + at + i), lanes.load(a.by_gradient + i), rest), dz + i);
+    }
+  }
+};
+
+template <class V>
+void normalise_gradient_f32(const NormaliseGradientF32& a) {
+  for (std::ptrdiff_t p = 0; p < a.pixels; ++p)
+    for_each_channel_group<V, 4>(a.c, NormaliseGradientBody<V>{a, p * a.c, a.dz + p * a.dz_pixel});
+}
+
+}  // namespace
+}  // namespace linnet::cpu

@@ -1,0 +1,92 @@
+// For tests: a network against its textbook twin, within a bound that is computed from the data.
+#pragma once
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "train/loss.h"
+#include "train/network.h"
+#include "train/reference.h"
+
+namespace linnet::train {
+
+/// A batch to train with.
+struct Problem {
+  Graph graph;
+  int images = 0;
+  AlignedVector<float> pixels;
+  std::vector<float> targets;
+};
+
+inline Problem make_problem(Graph graph, int images, std::uint64_t seed) {
+  Random random(seed);
+  Problem p = {std::move(graph), images, {}, {}};
+  p.pixels.resize(static_cast<std::size_t>(images * p.graph.input_shape().size()));
+  for (float& x : p.pixels) x = random.uniform(-2, 2);
+  const int classes = p.graph.output_shape().c;
+  std::vector<int> labels;
+  for (int i = 0; i < images; ++i)
+    labels.push_back(static_cast<int>(random.below(static_cast<std::uint64_t>(classes))));
+  p.targets.resize(static_cast<std::size_t>(images * classes));
+  fill_targets(labels, classes, 0.1f, p.targets);
+  return p;
+}
+
+inline Reference reference_of(const Problem& p, double noise = 0, std::uint64_t seed = 1) {
+  Reference reference(p.graph, noise, seed);
+  reference.loss(p.pixels, p.targets);
+  reference.backward();
+  return reference;
+}
+
+/// Euclidean.
+template <class A, class B>
+double distance(const A& a, const B& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(double{a[i]} - double{b[i]}, 2);
+  return std::sqrt(sum);
+}
+
+/// The exact gradients, and how far float32's rounding takes each: some twins whose every multiply-add is
+/// off by as much as float32's.
+class Expectation {
+ public:
+  explicit Expectation(const Problem& p) : exact(reference_of(p)) {
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      const Reference noisy = reference_of(p, 0x1p-23, seed);
+      for (const auto& [name, gradient] : exact.gradients)
+        raise(name, distance(noisy.gradients.at(name), gradient));
+      raise("scores", distance(noisy.scores(), exact.scores()));
+    }
+  }
+  template <class T>
+  void check(const std::string& name, const T& values, const std::vector<double>& expected) const {
+    const double size = distance(expected, std::vector<double>(expected.size(), 0.0));
+    const double bound = kSlack * apart_.at(name) + 0x1p-22 * size + 1e-30;
+    EXPECT_LE(distance(values, expected), bound) << name << ", of norm " << size;
+  }
+  Reference exact;
+
+ private:
+  void raise(const std::string& name, double by) { apart_[name] = std::max(apart_[name], by); }
+  static constexpr double kSlack = 32;  ///< chains of sums err one way, random errors cancel
+  std::map<std::string, double> apart_;
+};
+
+/// Scores and gradients of one training step.
+inline void expect_exact_step(const Problem& p, const Expectation& expected, int threads, cpu::Isa isa) {
+  ThreadPool pool(threads);
+  auto network = Network::make(p.graph, p.images, pool, {.isa = isa});
+  ASSERT_TRUE(network) << network.error().message;
+  const auto scores = network->forward(p.pixels, true);
+  ASSERT_TRUE(scores) << scores.error().message;
+  expected.check("scores", *scores, expected.exact.scores());
+  std::vector<float> d_scores(scores->size());
+  softmax_cross_entropy(*scores, p.targets, p.graph.output_shape().c, d_scores);
+  ASSERT_TRUE(network->backward(d_scores));
+  for (const Parameter& parameter : network->parameters())
+    expected.check(parameter.name, parameter.gradient, expected.exact.gradients.at(parameter.name));
+}
+
+}  // namespace linnet::train

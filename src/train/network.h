@@ -1,0 +1,81 @@
+// A network that trains: forward and backward passes of a Graph over batches of images.
+//
+// Goals: a step limited by the machine's multiply-adds, not by its memory (value.h says how); the same bits
+// from the same number of threads. Each thread has its share of the images; sums over the batch are taken
+// thread by thread, in order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "cpu/isa.h"
+#include "graph/graph.h"
+
+namespace linnet::train {
+
+/// Something that an optimiser changes. The spans are parts of Network::values() and gradients().
+struct Parameter {
+  std::string name;  ///< as a state dict has it: "features.0.0.weight"
+  std::span<float> value;
+  std::span<float> gradient;
+  bool decays;  ///< weight decay applies: neither bias nor batch norm
+};
+
+/// What a layer, with the batch norm and activation behind it, took since reset_times(), in seconds.
+struct LayerTime {
+  std::string name;
+  double forward = 0;
+  double backward = 0;
+};
+
+struct NetworkOptions {
+  cpu::Isa isa = cpu::available_isas().back();
+  float momentum = 0.1f;   ///< the batch's share in batch norms' running statistics
+  float dropout = 0;       ///< before the last linear layer; [0, 1)
+  std::uint64_t seed = 1;  ///< of dropout
+};
+
+/// Not thread-safe: one step at a time.
+class Network {
+ public:
+  /// `graph` with its batch norms as they are, not folded. `batch` is the most images of a step; `pool` must
+  /// outlive the network. Errors: an int8 graph, a softmax that is not the last node, too little memory.
+  static Result<Network> make(const Graph& graph, int batch, ThreadPool& pool,
+                              const NetworkOptions& options = {});
+  Network(Network&&) noexcept;
+  Network& operator=(Network&&) noexcept;
+  ~Network();
+
+  /// images: n x H x W x C, 1 <= n <= batch, which stay where they are until backward(). Returns the scores,
+  /// n x classes, valid until the next pass. In training batch norms take the batch's statistics and follow
+  /// them with their running ones; else they take the running ones. Errors: sizes that do not fit.
+  Result<std::span<const float>> forward(std::span<const float> images, bool training);
+  /// The gradients of all parameters from that of the scores of the last forward(…, true). Errors: sizes that
+  /// do not fit, or there was no such pass.
+  Result<void> backward(std::span<const float> d_scores);
+
+  std::span<const Parameter> parameters() const;
+  /// All parameters one after the other, with a few zeros between that stay zero.
+  std::span<float> values();
+  std::span<float> gradients();
+  /// Running means and variances, likewise.
+  std::span<float> statistics();
+  /// The graph with the constants as they are now.
+  Graph to_graph() const;
+
+  /// Bytes of all that was allocated for values, gradients and scratch.
+  std::int64_t bytes() const;
+  std::vector<LayerTime> times() const;
+  void reset_times();
+
+ private:
+  struct Impl;
+  explicit Network(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace linnet::train

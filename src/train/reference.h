@@ -1,0 +1,57 @@
+// The textbook twin of Network, in double, with plain loops: what tests compare it with. Knows nothing of
+// blocks, threads, fused passes or stored activations.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "graph/graph.h"
+
+namespace linnet::train {
+
+class Reference {
+ public:
+  /// Every multiply-add is off by a random relative error of up to `noise`: what float32 does to a network,
+  /// so that a bound for float32 can be computed from the data.
+  explicit Reference(const Graph& graph, double noise = 0, std::uint64_t seed = 1);
+
+  /// Constants by their name in a state dict; change one to see what the loss does.
+  std::map<std::string, std::vector<double>> constants;
+  std::map<std::string, std::vector<double>> gradients;
+
+  /// Mean softmax cross-entropy of a batch in training: batch norms take the batch's statistics.
+  double loss(std::span<const float> images, std::span<const float> targets);
+  /// Of the last loss(): the gradients of all constants but batch norms' running statistics.
+  void backward();
+  /// Of the last loss().
+  const std::vector<double>& scores() const { return values_[static_cast<std::size_t>(graph_.output)]; }
+  /// Mean and unbiased variance of a batch norm's input in the last loss(), a channel.
+  std::pair<std::vector<double>, std::vector<double>> statistics(const std::string& norm) const;
+
+ private:
+  struct Moments {
+    double mean = 0;
+    double variance = 0;  ///< biased
+  };
+  double rounded(double x) { return noise_ == 0 ? x : x * (1 + noise_ * double{random_.uniform(-1, 1)}); }
+  Moments moments(NodeId x, int channel) const;
+  void forward(NodeId id);
+  void backward(NodeId id);
+  std::vector<double>& gradient_of(NodeId id, const char* suffix);
+  const std::vector<double>* constant_of(NodeId id, const char* suffix) const;
+  void through_activation(NodeId id, Activation activation);
+
+  Graph graph_;
+  double noise_;
+  Random random_;
+  std::size_t n_ = 0;
+  std::vector<double> targets_;
+  std::vector<std::vector<double>> values_;  ///< a node's output, [n, H, W, C]
+  std::vector<std::vector<double>> before_;  ///< the same, before the node's own activation
+  std::vector<std::vector<double>> d_values_;
+};
+
+}  // namespace linnet::train
