@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -19,6 +21,7 @@ struct Features {
   bool avx512 = false;
   bool avx512_vnni = false;
   bool avx512_bf16 = false;
+  bool amx = false;
   bool neon = false;
   bool neon_dot = false;
 };
@@ -33,6 +36,14 @@ unsigned saved_state() {
   unsigned high = 0;
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return low;
+}
+
+/// Tiles are 8 KB of registers that Linux saves only for processes that asked (its arch/x86/xstate.rst); for
+/// all threads of this one, from now on.
+bool tiles_are_permitted() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 // Bits as in Intel SDM volume 2A, CPUID, leaves 1 and 7.
@@ -51,7 +62,11 @@ Features detect() {
   f.avx2 = ymm_saved && fma && f16c && bit(b, 5);
   f.avx512 = f.avx2 && zmm_saved && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
   f.avx512_vnni = f.avx512 && bit(c, 11);
+  const bool tiles_saved = (state & 0x60000u) == 0x60000u;
+  const bool tiles =
+      tiles_saved && bit(c, 1) && bit(d, 22) && bit(d, 24) && bit(d, 25);  // VBMI; BF16, TILE, INT8
   if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx512_bf16 = f.avx512 && bit(a, 5);
+  f.amx = f.avx512_vnni && f.avx512_bf16 && tiles && tiles_are_permitted();
   return f;
 }
 
@@ -113,6 +128,7 @@ const std::vector<Isa>& available_isas() {
 }
 
 bool has_bf16() { return features().avx512_bf16; }
+bool has_amx() { return features().amx; }
 
 Result<Isa> parse_isa(std::string_view name) {
   for (const Isa isa : kAll) {

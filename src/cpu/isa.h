@@ -22,6 +22,9 @@ const std::vector<Isa>& available_isas();
 
 /// True where the CPU multiplies bfloat16 (AVX512_BF16).
 bool has_bf16();
+/// True where the CPU has AMX's tiles for int8 and bfloat16 (and AVX512_BF16, VNNI and VBMI), and the system
+/// lets this process use them.
+bool has_amx();
 
 /// The ISA of that name. Errors: no such name, or not on this machine; both list what there is.
 Result<Isa> parse_isa(std::string_view name);
