@@ -221,4 +221,29 @@ const KernelsTrain& kernels_train(Isa isa) {
   }
 }
 
+const BatchNormKernels<Bf16>& batch_norm_bf16(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return avx2::batch_norm_bf16();
+    case Isa::kAvx512:
+    case Isa::kAvx512Vnni:
+      return multiplies_bf16(isa) ? avx512_bf16::batch_norm_bf16() : avx512::batch_norm_bf16();
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+    case Isa::kNeonDot: return neon::batch_norm_bf16();
+#endif
+    default: return scalar::batch_norm_bf16();
+  }
+}
+
+const KernelsProductsBf16* products_bf16(Isa isa, bool multiplies) {
+#if defined(__x86_64__)
+  if (multiplies && isa == Isa::kAvx512Vnni && has_amx()) return &avx512_amx::products_bf16();
+  if (multiplies && multiplies_bf16(isa)) return &avx512_bf16::products_bf16();
+#endif
+  (void)isa;
+  (void)multiplies;
+  return nullptr;
+}
+
 }  // namespace linnet::cpu

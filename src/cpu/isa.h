@@ -48,5 +48,10 @@ const KernelsS8& kernels_s8(Isa isa);
 
 /// What training needs besides kernels(), of the same ISA.
 const KernelsTrain& kernels_train(Isa isa);
+/// The same for values that are stored as bfloat16.
+const BatchNormKernels<Bf16>& batch_norm_bf16(Isa isa);
+/// Products of bfloat16 in training, by the fastest instructions of an ISA that is available; nullptr where
+/// it has none, or `multiplies` says that they shall not be used.
+const KernelsProductsBf16* products_bf16(Isa isa, bool multiplies = true);
 
 }  // namespace linnet::cpu

@@ -37,10 +37,11 @@ class DepthwiseLayer final : public Layer {
       const float* x =
           inputs_[0].value->fetch(image * in_.pixels(), count * in_.pixels(), scratch.x, in_.c).data;
       const std::int64_t pixel = image * out_.pixels();
+      float* const z = output_.room(pixel, scratch.dy);
       for (std::int64_t i = 0; i < count; ++i)
         slide(x + i * in_.size(), in_, weights_.value.data(), weights_.bias, window_.padding.top,
-              window_.padding.left, output_.at(pixel + i * out_.pixels()), out_);
-      output_.observe(thread, pixel, count * out_.pixels());
+              window_.padding.left, z + i * out_.size(), out_);
+      output_.store(thread, pixel, count * out_.pixels(), z);
     });
   }
 

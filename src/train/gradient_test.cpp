@@ -80,7 +80,7 @@ TEST(gradient, random_networks_agree_with_the_textbook_on_every_isa) {
     const Expectation expected(p);
     for (const cpu::Isa isa : cpu::available_isas()) {
       const int threads = random.between(1, 4);
-      expect_exact_step(p, expected, threads, isa);
+      expect_exact_step(p, expected, threads, {.isa = isa});
       if (::testing::Test::HasFailure())
         FAIL() << fmt::format("seed {}, {}, {} threads\n{}", seed, to_string(isa), threads, dump(p.graph));
     }
@@ -94,7 +94,37 @@ TEST(gradient, every_family_agrees_with_the_textbook_on_every_isa) {
     const Expectation expected(p);
     for (const cpu::Isa isa : cpu::available_isas()) {
       SCOPED_TRACE(fmt::format("{}, {}, {} threads", model, to_string(isa), threads));
-      expect_exact_step(p, expected, threads, isa);
+      expect_exact_step(p, expected, threads, {.isa = isa});
+      threads = threads % 3 + 1;
+    }
+  }
+}
+
+TEST(gradient, random_networks_in_mixed_precision_are_as_near_as_bfloat16_can_be) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    RandomGraph random(seed);
+    const Problem p = make_problem(random_graph(seed), random.between(1, 5), seed);
+    const Expectation expected(p, cpu::Precision::kBf16);
+    for (const cpu::Isa isa : cpu::available_isas()) {
+      const int threads = random.between(1, 4);
+      const bool multiplies = random.between(0, 3) != 0;
+      expect_exact_step(p, expected, threads,
+                        {.isa = isa, .precision = cpu::Precision::kBf16, .multiplies_bf16 = multiplies});
+      if (::testing::Test::HasFailure())
+        FAIL() << fmt::format("seed {}, {}, {} threads, multiplies: {}\n{}", seed, to_string(isa), threads,
+                              multiplies, dump(p.graph));
+    }
+  }
+}
+
+TEST(gradient, every_family_in_mixed_precision_is_as_near_as_bfloat16_can_be) {
+  int threads = 1;
+  for (const char* model : kFamilies) {
+    const Problem p = make_problem(family(model), 6, 11);
+    const Expectation expected(p, cpu::Precision::kBf16);
+    for (const cpu::Isa isa : cpu::available_isas()) {
+      SCOPED_TRACE(fmt::format("{}, {}, {} threads", model, to_string(isa), threads));
+      expect_exact_step(p, expected, threads, {.isa = isa, .precision = cpu::Precision::kBf16});
       threads = threads % 3 + 1;
     }
   }

@@ -5,10 +5,11 @@
 
 namespace linnet::train {
 
+using cpu::Bf16;
 using cpu::Finish;
 
-Value::Value(const Machine& machine, Shape value_shape, Finish value_finish)
-    : shape(value_shape), finish(value_finish), machine_(machine) {
+Value::Value(const Machine& machine, Shape value_shape, Finish value_finish, bool is_half)
+    : shape(value_shape), half(is_half), finish(value_finish), machine_(machine) {
   const auto c = static_cast<std::size_t>(shape.c);
   sums_.resize(static_cast<std::size_t>(machine.threads));
   for (Sums& s : sums_) {
@@ -32,18 +33,30 @@ void Value::Sums::clear() {
   std::ranges::fill(second, 0.0);
 }
 
-void Value::observe(int thread, std::int64_t pixel, std::int64_t pixels) {
-  if (norm.empty() || !machine_.training) return;
+float* Value::room(std::int64_t pixel, float* scratch) const { return half ? scratch : at<float>(z, pixel); }
+
+template <class T>
+void Value::store_as(void (*statistics)(const cpu::StatisticsOf<T>&), int thread, std::int64_t pixel,
+                     std::int64_t pixels, const float* written) {
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
-  if (s.pixels == 0) std::copy_n(at(pixel), shape.c, s.shift.begin());
-  machine_.train.statistics({.z = at(pixel),
-                             .pixels = pixels,
-                             .c = shape.c,
-                             .shift = s.shift.data(),
-                             .sum = s.block_first.data(),
-                             .sum_squares = s.block_second.data()});
+  if (s.pixels == 0) std::copy_n(written, shape.c, s.shift.begin());
+  statistics({.z = written,
+              .pixels = pixels,
+              .c = shape.c,
+              .shift = s.shift.data(),
+              .sum = s.block_first.data(),
+              .sum_squares = s.block_second.data(),
+              .stored = at<T>(z, pixel)});
   s.add_block(pixels);
+}
+
+void Value::store(int thread, std::int64_t pixel, std::int64_t pixels, const float* written) {
+  if (!norm.empty() && machine_.training) {
+    if (half) return store_as<Bf16>(machine_.batch_norm_bf16.statistics, thread, pixel, pixels, written);
+    return store_as<float>(machine_.train.statistics, thread, pixel, pixels, written);
+  }
+  if (half) machine_.kernels_bf16.from_float.run({written, at<Bf16>(z, pixel), pixels * shape.c});
 }
 
 void Value::close_statistics(Norm& n) {
@@ -86,46 +99,73 @@ void Value::close_forward() {
   }
 }
 
+template <class T, class Y>
+void Value::normalise(void (*kernel)(const cpu::NormaliseOf<T, Y>&), std::int64_t pixel, std::int64_t pixels,
+                      Y* y, std::ptrdiff_t row, int zeros) const {
+  kernel({.z = at<T>(z, pixel),
+          .multiply = norm.empty() ? nullptr : norm.front().multiply.data(),
+          .add = norm.empty() ? nullptr : norm.front().add.data(),
+          .y = y,
+          .y_pixel = row,
+          .pixels = pixels,
+          .c = shape.c,
+          .finish = finish,
+          .zeros = zeros});
+}
+
 Rows Value::fetch(std::int64_t pixel, std::int64_t pixels, float* scratch, std::ptrdiff_t row) const {
-  if (plain()) return {at(pixel), shape.c};
-  machine_.train.normalise({.z = at(pixel),
-                            .multiply = norm.empty() ? nullptr : norm.front().multiply.data(),
-                            .add = norm.empty() ? nullptr : norm.front().add.data(),
-                            .y = scratch,
-                            .y_pixel = row,
-                            .pixels = pixels,
-                            .c = shape.c,
-                            .finish = finish});
+  if (half) {
+    normalise<Bf16>(machine_.batch_norm_bf16.normalise, pixel, pixels, scratch, row, 0);
+    return {scratch, row};
+  }
+  if (plain()) return {at<float>(z, pixel), shape.c};
+  normalise<float>(machine_.train.normalise, pixel, pixels, scratch, row, 0);
   return {scratch, row};
+}
+
+RowsOf<Bf16> Value::fetch(std::int64_t pixel, std::int64_t pixels, Bf16* scratch, std::ptrdiff_t row,
+                          int zeros) const {
+  if (half)
+    normalise<Bf16>(machine_.products->normalise, pixel, pixels, scratch, row, zeros);
+  else
+    normalise<float>(machine_.products->normalise_float, pixel, pixels, scratch, row, zeros);
+  return {scratch, row};
+}
+
+template <class T>
+void Value::deliver_as(void (*kernel)(const cpu::ActivationGradientOf<T>&), int thread, std::int64_t pixel,
+                       std::int64_t pixels, const float* dy, bool first, bool last) {
+  T* const own = at<T>(gradient, pixel);
+  Sums& s = sums_[static_cast<std::size_t>(thread)];
+  const Norm* n = norm.empty() || !last ? nullptr : &norm.front();
+  kernel({.dy = dy,
+          .earlier = first ? nullptr : own,
+          .z = at<T>(z, pixel),
+          .multiply = n ? n->multiply.data() : nullptr,
+          .add = n ? n->add.data() : nullptr,
+          .mean = n ? n->mean.data() : nullptr,
+          .dv = own,
+          .pixels = pixels,
+          .c = shape.c,
+          .finish = last ? finish : Finish::kNone,
+          .sum = s.block_first.data(),
+          .sum_centred = s.block_second.data()});
+  if (last && (n || !d_bias.empty())) s.add_block(pixels);
 }
 
 void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, bool first,
                     bool last) {
-  float* const own = gradient + pixel * shape.c;
   const std::int64_t size = pixels * shape.c;
-  const bool sums = !norm.empty() || !d_bias.empty();
-  if (!last || (plain() && !sums)) {
-    if (first)
-      std::copy_n(dy, size, own);
+  if (first && (!last || (plain() && d_bias.empty()))) {
+    if (half)
+      machine_.kernels_bf16.from_float.run({dy, at<Bf16>(gradient, pixel), size});
     else
-      machine_.kernels.add.run({own, dy, own, size, Finish::kNone});
-    return;
+      std::copy_n(dy, size, at<float>(gradient, pixel));
+  } else if (half) {
+    deliver_as<Bf16>(machine_.batch_norm_bf16.activation_gradient, thread, pixel, pixels, dy, first, last);
+  } else {
+    deliver_as<float>(machine_.train.activation_gradient, thread, pixel, pixels, dy, first, last);
   }
-  Sums& s = sums_[static_cast<std::size_t>(thread)];
-  const Norm* n = norm.empty() ? nullptr : &norm.front();
-  machine_.train.activation_gradient({.dy = dy,
-                                      .earlier = first ? nullptr : own,
-                                      .z = at(pixel),
-                                      .multiply = n ? n->multiply.data() : nullptr,
-                                      .add = n ? n->add.data() : nullptr,
-                                      .mean = n ? n->mean.data() : nullptr,
-                                      .dv = own,
-                                      .pixels = pixels,
-                                      .c = shape.c,
-                                      .finish = finish,
-                                      .sum = s.block_first.data(),
-                                      .sum_centred = s.block_second.data()});
-  if (sums) s.add_block(pixels);
 }
 
 void Value::close_backward() {
@@ -153,20 +193,40 @@ void Value::close_backward() {
   for (Sums& s : sums_) s.clear();
 }
 
+template <class T, class Y>
+void Value::normalise_gradient(void (*kernel)(const cpu::NormaliseGradientOf<T, Y>&), std::int64_t pixel,
+                               std::int64_t pixels, Y* dz, std::ptrdiff_t row, int zeros) const {
+  const Norm* n = norm.empty() ? nullptr : &norm.front();
+  kernel({.dv = at<T>(gradient, pixel),
+          .z = at<T>(z, pixel),
+          .by_gradient = n ? n->multiply.data() : nullptr,
+          .by_value = n ? n->by_value.data() : nullptr,
+          .constant = n ? n->constant.data() : nullptr,
+          .dz = dz,
+          .dz_pixel = row,
+          .pixels = pixels,
+          .c = shape.c,
+          .zeros = zeros});
+}
+
 Rows Value::fetch_gradient(std::int64_t pixel, std::int64_t pixels, float* scratch,
                            std::ptrdiff_t row) const {
-  const float* const own = gradient + pixel * shape.c;
-  if (norm.empty()) return {own, shape.c};
-  const Norm& n = norm.front();
-  machine_.train.normalise_gradient({.dv = own,
-                                     .z = at(pixel),
-                                     .by_gradient = n.multiply.data(),
-                                     .by_value = n.by_value.data(),
-                                     .constant = n.constant.data(),
-                                     .dz = scratch,
-                                     .dz_pixel = row,
-                                     .pixels = pixels,
-                                     .c = shape.c});
+  if (half) {
+    normalise_gradient<Bf16>(machine_.batch_norm_bf16.normalise_gradient, pixel, pixels, scratch, row, 0);
+    return {scratch, row};
+  }
+  if (norm.empty()) return {at<float>(gradient, pixel), shape.c};
+  normalise_gradient<float>(machine_.train.normalise_gradient, pixel, pixels, scratch, row, 0);
+  return {scratch, row};
+}
+
+RowsOf<Bf16> Value::fetch_gradient(std::int64_t pixel, std::int64_t pixels, Bf16* scratch, std::ptrdiff_t row,
+                                   int zeros) const {
+  if (half)
+    normalise_gradient<Bf16>(machine_.products->normalise_gradient, pixel, pixels, scratch, row, zeros);
+  else
+    normalise_gradient<float>(machine_.products->normalise_gradient_float, pixel, pixels, scratch, row,
+                              zeros);
   return {scratch, row};
 }
 

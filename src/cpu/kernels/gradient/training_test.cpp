@@ -1,49 +1,9 @@
 // The kernels of training against plain loops in double, on every ISA, in memory that ends at a page without
 // access.
-#include <algorithm>
-#include <cmath>
-#include <vector>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include "base/random.h"
-#include "cpu/isa.h"
-#include "cpu/kernels/guarded.h"
+#include "cpu/kernels/gradient/train_test.h"
 
 namespace linnet::cpu {
 namespace {
-
-/// Random sizes and values from one seed.
-struct Draw {
-  explicit Draw(std::uint64_t seed) : random(seed) {}
-  int between(int low, int high) {
-    return low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low + 1)));
-  }
-  int channels() {
-    static constexpr int kChoices[] = {1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65, 71, 100};
-    return kChoices[random.below(std::size(kChoices))];
-  }
-  void fill(Guarded<float>& values) {
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = random.uniform(-4, 4);
-  }
-  Random random;
-};
-
-std::size_t size_of(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-/// A sum in double, and how far a chain of float multiply-adds may be from it.
-struct Sum {
-  double value = 0;
-  double bound = 0;
-  void add(double term) {
-    value += term;
-    bound += std::abs(term);
-    ++terms;
-  }
-  int terms = 2;
-  double tolerance() const { return 0x1p-23 * terms * bound + 1e-30; }
-};
 
 template <class Test>
 void on_every_isa(int seeds, Test test) {
@@ -53,13 +13,6 @@ void on_every_isa(int seeds, Test test) {
       test(kernels_train(isa), draw);
       if (::testing::Test::HasFailure()) FAIL() << fmt::format("seed {}, {}", seed, to_string(isa));
     }
-}
-
-void expect_sums(const Guarded<float>& values, const std::vector<Sum>& sums) {
-  ASSERT_EQ(values.size(), sums.size());
-  EXPECT_TRUE(values.intact());
-  for (std::size_t i = 0; i < sums.size(); ++i)
-    EXPECT_NEAR(values[i], sums[i].value, sums[i].tolerance()) << "at " << i;
 }
 
 TEST(weight_gradient, is_the_sum_over_pixels) {
