@@ -91,7 +91,8 @@ const Features& features() {
   return found;
 }
 
-constexpr Isa kAll[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kNeon, Isa::kNeonDot};
+constexpr Isa kAll[] = {Isa::kScalar,    Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni,
+                        Isa::kAvx512Amx, Isa::kNeon, Isa::kNeonDot};
 
 std::string names_of_available() {
   std::string names;
@@ -107,6 +108,7 @@ std::string_view to_string(Isa isa) {
     case Isa::kAvx2: return "avx2";
     case Isa::kAvx512: return "avx512";
     case Isa::kAvx512Vnni: return "avx512_vnni";
+    case Isa::kAvx512Amx: return "avx512_amx";
     case Isa::kNeon: return "neon";
     case Isa::kNeonDot: return "neon_dot";
   }
@@ -120,6 +122,7 @@ const std::vector<Isa>& available_isas() {
     if (f.avx2) found.push_back(Isa::kAvx2);
     if (f.avx512) found.push_back(Isa::kAvx512);
     if (f.avx512_vnni) found.push_back(Isa::kAvx512Vnni);
+    if (f.amx) found.push_back(Isa::kAvx512Amx);
     if (f.neon) found.push_back(Isa::kNeon);
     if (f.neon_dot) found.push_back(Isa::kNeonDot);
     return found;
@@ -153,7 +156,8 @@ const Kernels& kernels(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return avx2::kernels();
     case Isa::kAvx512:
-    case Isa::kAvx512Vnni: return avx512::kernels();
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx: return avx512::kernels();
 #elif defined(__aarch64__)
     case Isa::kNeon:
     case Isa::kNeonDot: return neon::kernels();
@@ -162,7 +166,9 @@ const Kernels& kernels(Isa isa) {
   }
 }
 
-bool multiplies_bf16(Isa isa) { return has_bf16() && (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni); }
+bool multiplies_bf16(Isa isa) {
+  return has_bf16() && (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni || isa == Isa::kAvx512Amx);
+}
 
 const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies) {
   switch (isa) {
@@ -170,6 +176,7 @@ const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies) {
     case Isa::kAvx2: return avx2::kernels_bf16();
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx:
       return multiplies && multiplies_bf16(isa) ? avx512_bf16::kernels_bf16() : avx512::kernels_bf16();
 #elif defined(__aarch64__)
     case Isa::kNeon:
@@ -184,7 +191,8 @@ const HalfKernels<Fp16>& kernels_fp16(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return avx2::kernels_fp16();
     case Isa::kAvx512:
-    case Isa::kAvx512Vnni: return avx512::kernels_fp16();
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx: return avx512::kernels_fp16();
 #elif defined(__aarch64__)
     case Isa::kNeon:
     case Isa::kNeonDot: return neon::kernels_fp16();
@@ -199,6 +207,7 @@ const KernelsS8& kernels_s8(Isa isa) {
     case Isa::kAvx2: return avx2::kernels_s8();
     case Isa::kAvx512: return avx512::kernels_s8();
     case Isa::kAvx512Vnni: return avx512_vnni::kernels_s8();
+    case Isa::kAvx512Amx: return avx512_amx::kernels_s8();
 #elif defined(__aarch64__)
     case Isa::kNeon: return neon::kernels_s8();
     case Isa::kNeonDot: return neon_dot::kernels_s8();
@@ -212,7 +221,8 @@ const KernelsTrain& kernels_train(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return avx2::kernels_train();
     case Isa::kAvx512:
-    case Isa::kAvx512Vnni: return avx512::kernels_train();
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx: return avx512::kernels_train();
 #elif defined(__aarch64__)
     case Isa::kNeon:
     case Isa::kNeonDot: return neon::kernels_train();
@@ -227,6 +237,7 @@ const BatchNormKernels<Bf16>& batch_norm_bf16(Isa isa) {
     case Isa::kAvx2: return avx2::batch_norm_bf16();
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx:
       return multiplies_bf16(isa) ? avx512_bf16::batch_norm_bf16() : avx512::batch_norm_bf16();
 #elif defined(__aarch64__)
     case Isa::kNeon:
@@ -238,7 +249,7 @@ const BatchNormKernels<Bf16>& batch_norm_bf16(Isa isa) {
 
 const KernelsProductsBf16* products_bf16(Isa isa, bool multiplies) {
 #if defined(__x86_64__)
-  if (multiplies && isa == Isa::kAvx512Vnni && has_amx()) return &avx512_amx::products_bf16();
+  if (multiplies && isa == Isa::kAvx512Amx) return &avx512_amx::products_bf16();
   if (multiplies && multiplies_bf16(isa)) return &avx512_bf16::products_bf16();
 #endif
   (void)isa;

@@ -52,6 +52,9 @@ const KernelsS8& kernels_s8() noexcept;
 namespace avx512_vnni {
 const KernelsS8& kernels_s8() noexcept;
 }
+namespace avx512_amx {
+const KernelsS8& kernels_s8() noexcept;  ///< dense layers on tiles, all else VNNI's
+}
 #elif defined(__aarch64__)
 namespace neon {
 const KernelsS8& kernels_s8() noexcept;

@@ -1,6 +1,7 @@
 // Training's products of bfloat16 against plain loops in double, by every instruction set that has them.
 #include <limits>
 
+#include "base/aligned.h"
 #include "base/float_formats.h"
 #include "cpu/kernels/gradient/train_test.h"
 
@@ -15,14 +16,15 @@ void fill_rounded(Guarded<float>& values, Draw& draw) {
 }
 
 /// Rows as the products read them: what is not theirs is not a number.
-Guarded<Bf16> rows_of(const Guarded<float>& values, int rows, int c, std::ptrdiff_t pitch) {
-  Guarded<Bf16> x(size_of((whole_rows_bf16(rows) - 1) * pitch + whole_depth_bf16(c)));
+void fill_rows(Guarded<Bf16>& x, const Guarded<float>& values, int rows, int c, std::ptrdiff_t pitch) {
   const std::uint16_t nan = bfloat16_from_float(std::numeric_limits<float>::quiet_NaN());
   for (std::size_t i = 0; i < x.size(); ++i) x[i].bits = nan;
   for (int p = 0; p < rows; ++p)
     for (int i = 0; i < whole_depth_bf16(c); ++i)
       x[size_of(p * pitch + i)].bits = i < c ? bfloat16_from_float(values[size_of(p * c + i)]) : 0;
-  return x;
+}
+std::size_t rows_size(int rows, int c, std::ptrdiff_t pitch) {
+  return size_of((whole_rows_bf16(rows) - 1) * pitch + whole_depth_bf16(c));
 }
 
 template <class Test>
@@ -49,7 +51,8 @@ TEST(products_bf16, a_product_is_the_sum_over_the_depth) {
         y(size_of(pixels * k));
     for (auto* v : {&values, &weight}) fill_rounded(*v, draw);
     draw.fill(bias);
-    const Guarded<Bf16> x = rows_of(values, pixels, depth, pitch);
+    Guarded<Bf16> x(rows_size(pixels, depth, pitch));
+    fill_rows(x, values, pixels, depth, pitch);
     AlignedVector<Bf16> packed(packed_size_bf16(k, depth));
     const int panels = count_panels_bf16(k);
     const int cut = draw.between(0, panels);
@@ -129,8 +132,9 @@ TEST(products_bf16, a_weight_gradient_is_the_sum_over_pixels) {
         for (int p = 0; p < pixels; ++p)
           sum.add(double{dy[size_of(p * k + i)]} * double{x[size_of(p * c + j)]});
       }
-    const Guarded<Bf16> dy_rows = rows_of(dy, pixels, k, k_row);
-    const Guarded<Bf16> x_rows = rows_of(x, pixels, c, c_row);
+    Guarded<Bf16> dy_rows(rows_size(pixels, k, k_row)), x_rows(rows_size(pixels, c, c_row));
+    fill_rows(dy_rows, dy, pixels, k, k_row);
+    fill_rows(x_rows, x, pixels, c, c_row);
     AlignedVector<Bf16> scratch(weight_gradient_scratch_bf16(k, c));
     kernels.weight_gradient({.dy = dy_rows.data(),
                              .dy_pixel = k_row,
