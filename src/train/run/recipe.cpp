@@ -36,6 +36,8 @@ Result<void> check(const Recipe& r) {
       return usage("{} takes a number from {} to {}, not {}", option, low, high, value);
     return {};
   };
+  if (r.precision != cpu::Precision::kFloat32 && r.precision != cpu::Precision::kBf16)
+    return usage("--precision takes float32 or bf16 in training, not {}", to_string(r.precision));
   LINNET_CHECK(within(r.epochs, 1, 1e6, "--epochs"));
   LINNET_CHECK(within(r.batch, 1, 65536, "--batch-size"));
   LINNET_CHECK(within(double{r.rate}, 1e-12, 1e3, "--lr"));
@@ -52,25 +54,27 @@ Result<void> check(const Recipe& r) {
 }
 
 std::string to_json(const Recipe& r) {
-  return Json{{"epochs", r.epochs},
-              {"batch_size", r.batch},
-              {"optimizer", r.optimizer == OptimizerKind::kSgd ? "sgd" : "adamw"},
-              {"lr", r.rate},
-              {"momentum", r.momentum},
-              {"nesterov", r.nesterov},
-              {"weight_decay", r.weight_decay},
-              {"schedule", name_of(r.schedule)},
-              {"warm_up", r.warm_up},
-              {"label_smoothing", r.label_smoothing},
-              {"clip", r.clip},
-              {"ema", r.average},
-              {"mixup", r.mixup},
-              {"dropout", r.dropout},
-              {"norm_momentum", r.norm_momentum},
-              {"initialisation", r.initialisation == Initialisation::kHeFanOut ? "he" : "he-xavier"},
-              {"augmentation", augmentation_json(r.augmentation)},
-              {"seed", r.seed}}
-      .dump();
+  Json json = {{"epochs", r.epochs},
+               {"batch_size", r.batch},
+               {"optimizer", r.optimizer == OptimizerKind::kSgd ? "sgd" : "adamw"},
+               {"lr", r.rate},
+               {"momentum", r.momentum},
+               {"nesterov", r.nesterov},
+               {"weight_decay", r.weight_decay},
+               {"schedule", name_of(r.schedule)},
+               {"warm_up", r.warm_up},
+               {"label_smoothing", r.label_smoothing},
+               {"clip", r.clip},
+               {"ema", r.average},
+               {"mixup", r.mixup},
+               {"dropout", r.dropout},
+               {"norm_momentum", r.norm_momentum},
+               {"initialisation", r.initialisation == Initialisation::kHeFanOut ? "he" : "he-xavier"},
+               {"augmentation", augmentation_json(r.augmentation)},
+               {"seed", r.seed}};
+  // Checkpoints of float32 from before there was another go on.
+  if (r.precision != cpu::Precision::kFloat32) json["precision"] = cpu::to_string(r.precision);
+  return json.dump();
 }
 
 std::string first_difference(const std::string& recipe, const std::string& was) {
@@ -82,6 +86,8 @@ std::string first_difference(const std::string& recipe, const std::string& was) 
     if (old == before.end()) return fmt::format("{} is {}, was not known", name, value.dump());
     if (*old != value) return fmt::format("{} is {}, was {}", name, value.dump(), old->dump());
   }
+  for (const auto& [name, value] : before.items())
+    if (!now.contains(name)) return fmt::format("{} is not said, was {}", name, value.dump());
   return "";
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "cpu/precision.h"
 #include "data/augment.h"
 #include "train/initialise.h"
 #include "train/optimizer.h"
@@ -31,6 +32,7 @@ struct Recipe {
   double mixup = 0;           ///< alpha; 0: none
   float dropout = 0;          ///< before the classifier
   float norm_momentum = 0.1f;
+  cpu::Precision precision = cpu::Precision::kFloat32;  ///< or kBf16: NetworkOptions
   Initialisation initialisation = Initialisation::kHeFanOut;
   data::Augmentation augmentation = {};
   std::uint64_t seed = 1;

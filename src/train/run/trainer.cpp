@@ -248,6 +248,7 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   remove_leftovers(path);
   LINNET_TRY(Network network, Network::make(graph, recipe.batch, pool,
                                             {.isa = options.isa,
+                                             .precision = recipe.precision,
                                              .momentum = recipe.norm_momentum,
                                              .dropout = recipe.dropout,
                                              .seed = recipe.seed}));
