@@ -17,7 +17,10 @@ class MatrixLayer final : public Layer {
         depth_(window.kernel_h * window.kernel_w * in_.c),
         pointwise_(window == Window{}),
         products_(machine, weights.value, out_.c, depth_),
-        block_(products_.block(std::max(depth_, out_.c))) {
+        block_(products_.block(std::max(depth_, out_.c))),
+        by_channels_(pointwise_ && machine.threads > 1 &&
+                     4.0 * depth_ * out_.c >
+                         static_cast<double>(machine.batch * out_.pixels()) * (depth_ + out_.c)) {
     packed_forward_.resize(products_.packed_size(false));
     if (input.value->needs_gradient) packed_backward_.resize(products_.packed_size(true));
   }
@@ -34,24 +37,25 @@ class MatrixLayer final : public Layer {
             .columns = rows * pitch(depth_),
             .pairs = products_.pairs()};
   }
-  std::span<float> d_weight() override { return weights_.gradient; }
+  std::span<float> d_weight() override { return by_channels_ ? std::span<float>() : weights_.gradient; }
 
   void pack_forward(int thread) override { products_.pack(thread, false, weights_.bias, packed_forward_); }
   void pack_backward(int thread) override {
     if (!packed_backward_.empty()) products_.pack(thread, true, nullptr, packed_backward_);
   }
 
-  void forward(int thread, const Scratch& scratch, Range images) override {
+  void forward(int thread, const Scratch& scratch, Range own) override {
+    const Part part = part_of(thread, own, false);
     const auto run = [&](const RowsOf<T>& x, std::int64_t pixel, std::int64_t pixels) {
       float* const z = output_.room(pixel, scratch.dy);
-      products_.run(false, x, packed_forward_, weights_.bias, z, pixels);
-      output_.store(thread, pixel, pixels, z);
+      products_.run(false, x, packed_forward_, weights_.bias, z, pixels, part.panels);
+      output_.store(thread, pixel, pixels, z, part.channels);
     };
     if (pointwise_)
-      return for_each_block(pixels_of(images), block_, [&](std::int64_t pixel, std::int64_t pixels) {
+      return for_each_block(pixels_of(part.images), block_, [&](std::int64_t pixel, std::int64_t pixels) {
         run(fetch_rows(pixel, pixels, scratch), pixel, pixels);
       });
-    for (std::int64_t image = images.begin; image < images.end; ++image) {
+    for (std::int64_t image = part.images.begin; image < part.images.end; ++image) {
       const T* x = fetch_image(image, scratch);
       for_each_block(pixels_of({image, image + 1}), block_, [&](std::int64_t pixel, std::int64_t pixels) {
         run(gather(x, pixel - image * out_.pixels(), pixels, scratch), pixel, pixels);
@@ -59,27 +63,32 @@ class MatrixLayer final : public Layer {
     }
   }
 
-  void backward(int thread, const Scratch& scratch, Range images) override {
-    float* const dw = thread == 0 ? weights_.gradient.data() : scratch.partial;
+  void backward(int thread, const Scratch& scratch, Range own) override {
+    const Part part = part_of(thread, own, false);
+    float* const dw = thread == 0 || by_channels_ ? weights_.gradient.data() : scratch.partial;
     bool accumulate = false;
     const auto add_to_weights = [&](const RowsOf<T>& dz, const RowsOf<T>& x, std::int64_t pixels) {
-      products_.weight_gradient(dz, x, pixels, dw, accumulate, scratch.pairs);
+      products_.weight_gradient(dz, x, pixels, dw, accumulate, scratch.pairs, part.channels);
       accumulate = true;
     };
     const auto output_gradient = [&](std::int64_t pixel, std::int64_t pixels) {
       return products_.fetch_gradient(output_, pixel, pixels, products_.operand(scratch.dy));
     };
     const Edge& input = inputs_[0];
+    const Part input_part = part_of(thread, own, true);
+    const auto input_gradient = [&](const RowsOf<T>& dz, float* dx, std::int64_t pixels) {
+      products_.run(true, dz, packed_backward_, nullptr, dx, pixels, input_part.panels);
+    };
     if (pointwise_) {
-      for_each_block(pixels_of(images), block_, [&](std::int64_t pixel, std::int64_t pixels) {
+      for_each_block(pixels_of(part.images), block_, [&](std::int64_t pixel, std::int64_t pixels) {
         const RowsOf<T> dz = output_gradient(pixel, pixels);
         add_to_weights(dz, fetch_rows(pixel, pixels, scratch), pixels);
         if (packed_backward_.empty()) return;
-        products_.run(true, dz, packed_backward_, nullptr, scratch.dx, pixels);
-        input.deliver(thread, pixel, pixels, scratch.dx);
+        input_gradient(dz, scratch.dx, pixels);
+        input.deliver(thread, pixel, pixels, scratch.dx, input_part.channels);
       });
     } else {
-      for (std::int64_t image = images.begin; image < images.end; ++image) {
+      for (std::int64_t image = part.images.begin; image < part.images.end; ++image) {
         const T* x = fetch_image(image, scratch);
         if (!packed_backward_.empty()) std::fill_n(scratch.dx, in_.size(), 0.0f);
         for_each_block(pixels_of({image, image + 1}), block_, [&](std::int64_t pixel, std::int64_t pixels) {
@@ -87,16 +96,28 @@ class MatrixLayer final : public Layer {
           const RowsOf<T> dz = output_gradient(pixel, pixels);
           add_to_weights(dz, gather(x, first, pixels, scratch), pixels);
           if (packed_backward_.empty()) return;
-          products_.run(true, dz, packed_backward_, nullptr, scratch.columns, pixels);
+          input_gradient(dz, scratch.columns, pixels);
           scatter(scratch.columns, first, pixels, scratch.dx);
         });
         if (!packed_backward_.empty()) input.deliver(thread, image * in_.pixels(), in_.pixels(), scratch.dx);
       }
     }
+    // A thread without images.
     if (!accumulate) std::ranges::fill_n(dw, static_cast<std::ptrdiff_t>(weights_.gradient.size()), 0.0f);
   }
 
  private:
+  /// What a thread does: its images and all output channels, or all images and its output channels.
+  struct Part {
+    Range images;
+    Range panels;
+    Range channels;
+  };
+  Part part_of(int thread, Range own, bool transposed) const {
+    const int count = products_.panels(transposed);
+    const Range panels = by_channels_ ? split(count, thread, machine_.threads) : Range{0, count};
+    return {by_channels_ ? Range{0, machine_.images} : own, panels, products_.channels(transposed, panels)};
+  }
   Range pixels_of(Range images) const { return {images.begin * out_.pixels(), images.end * out_.pixels()}; }
 
   RowsOf<T> fetch_rows(std::int64_t pixel, std::int64_t pixels, const Scratch& scratch) const {
@@ -165,6 +186,9 @@ class MatrixLayer final : public Layer {
   bool pointwise_;
   Products<T> products_;
   std::int64_t block_;  ///< output pixels
+  /// Threads take channels instead of images: for many weights and few pixels it costs less to fetch all
+  /// pixels twice than to write and add a gradient of the weights a thread.
+  bool by_channels_;
   AlignedVector<T> packed_forward_;
   AlignedVector<T> packed_backward_;  ///< empty where nobody asks for the gradient of the input
 };

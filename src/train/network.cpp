@@ -82,6 +82,7 @@ struct Network::Impl {
         machine{.kernels = cpu::kernels(o.isa),
                 .train = cpu::kernels_train(o.isa),
                 .threads = p.threads(),
+                .batch = n,
                 .mixed = o.precision == cpu::Precision::kBf16,
                 .batch_norm_bf16 = cpu::batch_norm_bf16(o.isa),
                 .kernels_bf16 = cpu::kernels_bf16(o.isa),

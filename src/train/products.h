@@ -22,6 +22,18 @@ class Products<float> {
   static std::int64_t block(int c) { return block_pixels(c); }
   static float* operand(float* scratch) { return scratch; }
   std::int64_t pairs() const { return 0; }
+  int panels(bool transposed) const {
+    return cpu::count_panels(machine_.kernels.width, transposed ? depth_ : k_);
+  }
+  /// Output channels of these panels.
+  Range channels(bool transposed, Range panels) const {
+    const int k = transposed ? depth_ : k_;
+    const int width = machine_.kernels.width;
+    const auto before = [&](std::int64_t panel) {
+      return std::min(k, cpu::vectors_before(width, k, static_cast<int>(panel)) * width);
+    };
+    return {before(panels.begin), before(panels.end)};
+  }
 
   static Rows fetch(const Value& value, std::int64_t pixel, std::int64_t pixels, float* scratch,
                     std::ptrdiff_t row) {
@@ -35,7 +47,7 @@ class Products<float> {
   void pack(int thread, bool transposed, const float* bias, AlignedVector<float>& packed) const {
     const int k = transposed ? depth_ : k_;
     const int width = machine_.kernels.width;
-    const Range panels = split(cpu::count_panels(width, k), thread, machine_.threads);
+    const Range part = split(panels(transposed), thread, machine_.threads);
     cpu::pack_panels_f32({.width = width,
                           .k = k,
                           .depth = transposed ? k_ : depth_,
@@ -43,14 +55,15 @@ class Products<float> {
                           .transposed = transposed,
                           .bias = bias,
                           .packed = packed.data()},
-                         static_cast<int>(panels.begin), static_cast<int>(panels.end));
+                         static_cast<int>(part.begin), static_cast<int>(part.end));
   }
   std::size_t packed_size(bool transposed) const {
     return cpu::packed_size(machine_.kernels.width, transposed ? depth_ : k_, transposed ? k_ : depth_);
   }
-  /// y[pixels, k] = x[pixels, depth] times the packed weights; the other way round where `transposed`.
+  /// Panels [begin, end) of y[pixels, k] = x[pixels, depth] times the packed weights; the other way round
+  /// where `transposed`.
   void run(bool transposed, const Rows& x, const AlignedVector<float>& packed, const float* /*bias*/,
-           float* y, std::int64_t pixels) const {
+           float* y, std::int64_t pixels, Range panels) const {
     const int k = transposed ? depth_ : k_;
     machine_.kernels.pointwise.run({.x = x.data,
                                     .x_pixel = x.pixel,
@@ -62,22 +75,23 @@ class Products<float> {
                                     .y = y,
                                     .pixels = static_cast<int>(pixels),
                                     .k = k,
-                                    .panel_begin = 0,
-                                    .panel_end = cpu::count_panels(machine_.kernels.width, k),
+                                    .panel_begin = static_cast<int>(panels.begin),
+                                    .panel_end = static_cast<int>(panels.end),
                                     .fetch = nullptr,
                                     .fetch_bytes = 0,
                                     .finish = cpu::Finish::kNone});
   }
+  /// Of output channels [begin, end).
   void weight_gradient(const Rows& dy, const Rows& x, std::int64_t pixels, float* dw, bool accumulate,
-                       cpu::Bf16* /*pairs*/) const {
-    machine_.train.weight_gradient({.dy = dy.data,
+                       cpu::Bf16* /*pairs*/, Range channels) const {
+    machine_.train.weight_gradient({.dy = dy.data + channels.begin,
                                     .dy_pixel = dy.pixel,
                                     .x = x.data,
                                     .x_pixel = x.pixel,
                                     .pixels = static_cast<int>(pixels),
-                                    .k = k_,
+                                    .k = static_cast<int>(channels.end - channels.begin),
                                     .c = depth_,
-                                    .dw = dw,
+                                    .dw = dw + channels.begin * depth_,
                                     .accumulate = accumulate});
   }
 
@@ -104,6 +118,11 @@ class Products<cpu::Bf16> {
   std::int64_t pairs() const {
     return static_cast<std::int64_t>(cpu::weight_gradient_scratch_bf16(k_, depth_));
   }
+  int panels(bool transposed) const { return cpu::count_panels_bf16(transposed ? depth_ : k_); }
+  Range channels(bool transposed, Range panels) const {
+    const std::int64_t k = transposed ? depth_ : k_;
+    return {std::min(k, panels.begin * cpu::kBf16Channels), std::min(k, panels.end * cpu::kBf16Channels)};
+  }
 
   static RowsOf<Bf16> fetch(const Value& value, std::int64_t pixel, std::int64_t pixels, Bf16* scratch,
                             std::ptrdiff_t row) {
@@ -115,21 +134,20 @@ class Products<cpu::Bf16> {
   }
 
   void pack(int thread, bool transposed, const float* /*bias*/, AlignedVector<Bf16>& packed) const {
-    const int k = transposed ? depth_ : k_;
-    const Range panels = split(cpu::count_panels_bf16(k), thread, machine_.threads);
-    machine_.products->pack({.k = k,
+    const Range part = split(panels(transposed), thread, machine_.threads);
+    machine_.products->pack({.k = transposed ? depth_ : k_,
                              .depth = transposed ? k_ : depth_,
                              .weight = weight_.data(),
                              .transposed = transposed,
                              .packed = packed.data(),
-                             .panel_begin = static_cast<int>(panels.begin),
-                             .panel_end = static_cast<int>(panels.end)});
+                             .panel_begin = static_cast<int>(part.begin),
+                             .panel_end = static_cast<int>(part.end)});
   }
   std::size_t packed_size(bool transposed) const {
     return transposed ? cpu::packed_size_bf16(depth_, k_) : cpu::packed_size_bf16(k_, depth_);
   }
   void run(bool transposed, const RowsOf<Bf16>& x, const AlignedVector<Bf16>& packed, const float* bias,
-           float* y, std::int64_t pixels) const {
+           float* y, std::int64_t pixels, Range panels) const {
     machine_.products->product({.x = x.data,
                                 .x_pixel = x.pixel,
                                 .pixels = static_cast<int>(pixels),
@@ -137,18 +155,20 @@ class Products<cpu::Bf16> {
                                 .packed = packed.data(),
                                 .bias = bias,
                                 .y = y,
-                                .k = transposed ? depth_ : k_});
+                                .k = transposed ? depth_ : k_,
+                                .panel_begin = static_cast<int>(panels.begin),
+                                .panel_end = static_cast<int>(panels.end)});
   }
   void weight_gradient(const RowsOf<Bf16>& dy, const RowsOf<Bf16>& x, std::int64_t pixels, float* dw,
-                       bool accumulate, Bf16* pairs) const {
-    machine_.products->weight_gradient({.dy = dy.data,
+                       bool accumulate, Bf16* pairs, Range channels) const {
+    machine_.products->weight_gradient({.dy = dy.data + channels.begin,
                                         .dy_pixel = dy.pixel,
                                         .x = x.data,
                                         .x_pixel = x.pixel,
                                         .pixels = static_cast<int>(pixels),
-                                        .k = k_,
+                                        .k = static_cast<int>(channels.end - channels.begin),
                                         .c = depth_,
-                                        .dw = dw,
+                                        .dw = dw + channels.begin * depth_,
                                         .accumulate = accumulate,
                                         .scratch = pairs});
   }

@@ -19,12 +19,18 @@ Value::Value(const Machine& machine, Shape value_shape, Finish value_finish, boo
   }
 }
 
-void Value::Sums::add_block(std::int64_t count) {
+void Value::Sums::add_block(std::int64_t count, Range of) {
+  channels = of;
   pixels += count;
-  for (std::size_t i = 0; i < first.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(of.begin); i < static_cast<std::size_t>(of.end); ++i) {
     first[i] += double{block_first[i]};
     second[i] += double{block_second[i]};
   }
+}
+
+std::int64_t Value::Sums::pixels_of(std::size_t channel) const {
+  const auto c = static_cast<std::int64_t>(channel);
+  return channels.begin <= c && c < channels.end ? pixels : 0;
 }
 
 void Value::Sums::clear() {
@@ -37,26 +43,38 @@ float* Value::room(std::int64_t pixel, float* scratch) const { return half ? scr
 
 template <class T>
 void Value::store_as(void (*statistics)(const cpu::StatisticsOf<T>&), int thread, std::int64_t pixel,
-                     std::int64_t pixels, const float* written) {
+                     std::int64_t pixels, const float* written, Range channels) {
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
   if (s.pixels == 0) std::copy_n(written, shape.c, s.shift.begin());
-  statistics({.z = written,
+  statistics({.z = written + channels.begin,
+              .row = shape.c,
               .pixels = pixels,
-              .c = shape.c,
-              .shift = s.shift.data(),
-              .sum = s.block_first.data(),
-              .sum_squares = s.block_second.data(),
-              .stored = at<T>(z, pixel)});
-  s.add_block(pixels);
+              .c = static_cast<int>(channels.end - channels.begin),
+              .shift = s.shift.data() + channels.begin,
+              .sum = s.block_first.data() + channels.begin,
+              .sum_squares = s.block_second.data() + channels.begin,
+              .stored = at<T>(z, pixel) + channels.begin});
+  s.add_block(pixels, channels);
 }
 
-void Value::store(int thread, std::int64_t pixel, std::int64_t pixels, const float* written) {
-  if (!norm.empty() && machine_.training) {
-    if (half) return store_as<Bf16>(machine_.batch_norm_bf16.statistics, thread, pixel, pixels, written);
-    return store_as<float>(machine_.train.statistics, thread, pixel, pixels, written);
+void Value::round_to(std::byte* to, std::int64_t pixel, std::int64_t pixels, const float* from,
+                     Range channels) const {
+  const std::int64_t count = channels.end - channels.begin;
+  const auto run = machine_.kernels_bf16.from_float.run;
+  if (count == shape.c) return run({from, at<Bf16>(to, pixel), pixels * count});
+  for (std::int64_t p = 0; p < pixels; ++p)
+    run({from + p * shape.c + channels.begin, at<Bf16>(to, pixel + p) + channels.begin, count});
+}
+
+void Value::store(int thread, std::int64_t pixel, std::int64_t pixels, const float* written, Range channels) {
+  if (norm.empty() || !machine_.training) {
+    if (half) round_to(z, pixel, pixels, written, channels);
+  } else if (half) {
+    store_as<Bf16>(machine_.batch_norm_bf16.statistics, thread, pixel, pixels, written, channels);
+  } else {
+    store_as<float>(machine_.train.statistics, thread, pixel, pixels, written, channels);
   }
-  if (half) machine_.kernels_bf16.from_float.run({written, at<Bf16>(z, pixel), pixels * shape.c});
 }
 
 void Value::close_statistics(Norm& n) {
@@ -64,11 +82,12 @@ void Value::close_statistics(Norm& n) {
   for (std::size_t c = 0; c < n.mean.size(); ++c) {
     // Means and squared deviations of the threads' parts, joined (Chan, Golub, LeVeque, 1979).
     double total = 0;
-    for (const Sums& s : sums_) total += s.first[c] + static_cast<double>(s.pixels) * double{s.shift[c]};
+    for (const Sums& s : sums_)
+      total += s.first[c] + static_cast<double>(s.pixels_of(c)) * double{s.shift[c]};
     const double mean = total / pixels;
     double squares = 0;
     for (const Sums& s : sums_) {
-      if (s.pixels == 0) continue;
+      if (s.pixels_of(c) == 0) continue;
       const auto count = static_cast<double>(s.pixels);
       const double own = s.first[c] / count;
       const double apart = own + double{s.shift[c]} - mean;
@@ -134,37 +153,39 @@ RowsOf<Bf16> Value::fetch(std::int64_t pixel, std::int64_t pixels, Bf16* scratch
 
 template <class T>
 void Value::deliver_as(void (*kernel)(const cpu::ActivationGradientOf<T>&), int thread, std::int64_t pixel,
-                       std::int64_t pixels, const float* dy, bool first, bool last) {
-  T* const own = at<T>(gradient, pixel);
+                       std::int64_t pixels, const float* dy, Range channels, bool first, bool last) {
+  const std::int64_t begin = channels.begin;
+  T* const own = at<T>(gradient, pixel) + begin;
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   const Norm* n = norm.empty() || !last ? nullptr : &norm.front();
-  kernel({.dy = dy,
+  kernel({.dy = dy + begin,
           .earlier = first ? nullptr : own,
-          .z = at<T>(z, pixel),
-          .multiply = n ? n->multiply.data() : nullptr,
-          .add = n ? n->add.data() : nullptr,
-          .mean = n ? n->mean.data() : nullptr,
+          .z = at<T>(z, pixel) + begin,
+          .multiply = n ? n->multiply.data() + begin : nullptr,
+          .add = n ? n->add.data() + begin : nullptr,
+          .mean = n ? n->mean.data() + begin : nullptr,
           .dv = own,
+          .row = shape.c,
           .pixels = pixels,
-          .c = shape.c,
+          .c = static_cast<int>(channels.end - begin),
           .finish = last ? finish : Finish::kNone,
-          .sum = s.block_first.data(),
-          .sum_centred = s.block_second.data()});
-  if (last && (n || !d_bias.empty())) s.add_block(pixels);
+          .sum = s.block_first.data() + begin,
+          .sum_centred = s.block_second.data() + begin});
+  if (last && (n || !d_bias.empty())) s.add_block(pixels, channels);
 }
 
-void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, bool first,
-                    bool last) {
-  const std::int64_t size = pixels * shape.c;
+void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, Range channels,
+                    bool first, bool last) {
   if (first && (!last || (plain() && d_bias.empty()))) {
-    if (half)
-      machine_.kernels_bf16.from_float.run({dy, at<Bf16>(gradient, pixel), size});
-    else
-      std::copy_n(dy, size, at<float>(gradient, pixel));
+    if (half) return round_to(gradient, pixel, pixels, dy, channels);
+    for (std::int64_t p = 0; p < pixels; ++p)
+      std::copy(dy + p * shape.c + channels.begin, dy + p * shape.c + channels.end,
+                at<float>(gradient, pixel + p) + channels.begin);
   } else if (half) {
-    deliver_as<Bf16>(machine_.batch_norm_bf16.activation_gradient, thread, pixel, pixels, dy, first, last);
+    deliver_as<Bf16>(machine_.batch_norm_bf16.activation_gradient, thread, pixel, pixels, dy, channels, first,
+                     last);
   } else {
-    deliver_as<float>(machine_.train.activation_gradient, thread, pixel, pixels, dy, first, last);
+    deliver_as<float>(machine_.train.activation_gradient, thread, pixel, pixels, dy, channels, first, last);
   }
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/aligned.h"
 #include "base/shape.h"
+#include "base/thread_pool.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/kernels_train.h"
 
@@ -25,6 +26,7 @@ struct Machine {
   const cpu::Kernels& kernels;
   const cpu::KernelsTrain& train;
   int threads;
+  int batch;  ///< the most images of a step
   // Of mixed precision:
   bool mixed = false;
   const cpu::BatchNormKernels<cpu::Bf16>& batch_norm_bf16;
@@ -88,11 +90,15 @@ class Value {
   /// Bytes of z, or of the gradient, for one image.
   std::int64_t image_bytes() const { return shape.size() * (half ? 2 : 4); }
 
-  // Forward. Threads may call store() and fetch() at once, each with its own number and pixels.
+  // Forward. Threads may call store() and fetch() at once, each with its own number and pixels. Or each has
+  // its own channels of all pixels, the same ones for a whole pass; rows are whole ones all the same.
   /// Where a layer writes these pixels of z, [pixels, C], before it calls store(): where they are stored, or
   /// in `scratch`.
   float* room(std::int64_t pixel, float* scratch) const;
-  void store(int thread, std::int64_t pixel, std::int64_t pixels, const float* written);
+  void store(int thread, std::int64_t pixel, std::int64_t pixels, const float* written, Range channels);
+  void store(int thread, std::int64_t pixel, std::int64_t pixels, const float* written) {
+    store(thread, pixel, pixels, written, {0, shape.c});
+  }
   /// After all of z was stored: statistics of the batch, or the running ones where none is trained.
   void close_forward();
   /// y of these pixels: in `scratch`, rows `row` apart, or where it is stored anyway.
@@ -103,7 +109,8 @@ class Value {
 
   // Backward.
   /// A reader's gradient of y for these pixels, [pixels, C]; the first and the last of its readers say so.
-  void deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, bool first, bool last);
+  void deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, Range channels,
+               bool first, bool last);
   /// After the last reader delivered everything: the gradients of scale, offset and bias.
   void close_backward();
   /// The gradient of z for these pixels, as fetch().
@@ -114,13 +121,15 @@ class Value {
  private:
   /// One thread's sums over its pixels.
   struct Sums {
-    std::int64_t pixels = 0;
+    Range channels = {0, 0};
+    std::int64_t pixels = 0;  ///< of each of these channels
     AlignedVector<float> shift;
     AlignedVector<float> block_first;
     AlignedVector<float> block_second;
     std::vector<double> first;
     std::vector<double> second;
-    void add_block(std::int64_t count);
+    void add_block(std::int64_t count, Range of);
+    std::int64_t pixels_of(std::size_t channel) const;
     void clear();
   };
   void close_statistics(Norm& n);
@@ -128,16 +137,19 @@ class Value {
   T* at(std::byte* values, std::int64_t pixel) const {
     return reinterpret_cast<T*>(values) + pixel * shape.c;
   }
+  /// Stores these pixels and channels of `from`, rows of all channels, as bfloat16.
+  void round_to(std::byte* to, std::int64_t pixel, std::int64_t pixels, const float* from,
+                Range channels) const;
   // T: as what z and the gradient are stored.
   template <class T>
   void store_as(void (*statistics)(const cpu::StatisticsOf<T>&), int thread, std::int64_t pixel,
-                std::int64_t pixels, const float* written);
+                std::int64_t pixels, const float* written, Range channels);
   template <class T, class Y>
   void normalise(void (*kernel)(const cpu::NormaliseOf<T, Y>&), std::int64_t pixel, std::int64_t pixels, Y* y,
                  std::ptrdiff_t row, int zeros) const;
   template <class T>
   void deliver_as(void (*kernel)(const cpu::ActivationGradientOf<T>&), int thread, std::int64_t pixel,
-                  std::int64_t pixels, const float* dy, bool first, bool last);
+                  std::int64_t pixels, const float* dy, Range channels, bool first, bool last);
   template <class T, class Y>
   void normalise_gradient(void (*kernel)(const cpu::NormaliseGradientOf<T, Y>&), std::int64_t pixel,
                           std::int64_t pixels, Y* dz, std::ptrdiff_t row, int zeros) const;
@@ -152,8 +164,11 @@ struct Edge {
   bool first = true;  ///< of the value's readers, the first that delivers its gradient
   bool last = true;
 
+  void deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, Range channels) const {
+    if (value->needs_gradient) value->deliver(thread, pixel, pixels, dy, channels, first, last);
+  }
   void deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy) const {
-    if (value->needs_gradient) value->deliver(thread, pixel, pixels, dy, first, last);
+    deliver(thread, pixel, pixels, dy, {0, value->shape.c});
   }
 };
 

@@ -4,6 +4,9 @@
 // the next layer reads. Only z is stored: y is computed again wherever it is read, a block of pixels at a
 // time, while the block is in the cache.
 //
+// Of a tensor's channels a kernel may run over some: then c counts those, and `row` values lie between one
+// pixel and the next.
+//
 // T: as what z and the gradient of v are stored, float or Bf16 (half.h). Arithmetic and sums are float32.
 #pragma once
 
@@ -18,13 +21,14 @@ namespace linnet::cpu {
 /// where `shift` is near the values.
 template <class T>
 struct StatisticsOf {
-  const float* z;  ///< [pixels, c]
+  const float* z;  ///< [pixels, c] of rows
+  std::ptrdiff_t row;
   std::ptrdiff_t pixels;
   int c;
   const float* shift;   ///< [c]
   float* sum;           ///< [c], overwritten
   float* sum_squares;   ///< [c], overwritten
-  T* stored = nullptr;  ///< [pixels, c], where z goes, rounded, unless T is float
+  T* stored = nullptr;  ///< [pixels, c] of rows: where z goes, rounded, unless T is float
 };
 
 /// y[p, c] = finish(z[p, c] * multiply[c] + add[c])
@@ -45,13 +49,14 @@ struct NormaliseOf {
 /// takes: 0 for ReLU at 0, for ReLU6 at 0 and 6, for hard-sigmoid at -3 and 3; for hard-swish 1 at 3.
 template <class T>
 struct ActivationGradientOf {
-  const float* dy;        ///< [pixels, c]
-  const T* earlier;       ///< [pixels, c], or nullptr; may be dv
-  const T* z;             ///< [pixels, c]
+  const float* dy;        ///< [pixels, c] of rows
+  const T* earlier;       ///< [pixels, c] of rows, or nullptr; may be dv
+  const T* z;             ///< [pixels, c] of rows
   const float* multiply;  ///< [c], or nullptr: v = z
   const float* add;       ///< [c]
   const float* mean;      ///< [c], or nullptr: 0
-  T* dv;                  ///< [pixels, c]
+  T* dv;                  ///< [pixels, c] of rows
+  std::ptrdiff_t row;
   std::ptrdiff_t pixels;
   int c;
   Finish finish;

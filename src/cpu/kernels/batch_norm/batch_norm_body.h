@@ -25,7 +25,7 @@ struct StatisticsBody {
     for (std::ptrdiff_t p = 0; p < a.pixels; ++p)
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
-        const std::ptrdiff_t at = p * a.c + channel + j * V::kWidth;
+        const std::ptrdiff_t at = p * a.row + channel + j * V::kWidth;
         const V z = lanes.load(a.z + at);
         if constexpr (kStores) lanes.store(z, a.stored + at);
         const V d = z + shift[j];
@@ -116,7 +116,7 @@ struct ActivationGradientBody {
       sum[j] = centred[j] = V::zero();
     }
     for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
-      const std::ptrdiff_t at = p * a.c + channel;
+      const std::ptrdiff_t at = p * a.row + channel;
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
         const std::ptrdiff_t i = at + j * V::kWidth;

@@ -52,9 +52,12 @@ struct ProductBf16 {
   const float* bias;   ///< [k], or nullptr
   float* y;            ///< [pixels, k]
   int k;
+  int panel_begin;  ///< panels [panel_begin, panel_end) are computed
+  int panel_end;
 };
 
-/// dw[k, c] = sum over p of dy[p, k] * x[p, c], added to what dw holds where `accumulate` is set.
+/// dw[k, c] = sum over p of dy[p, k] * x[p, c], added to what dw holds where `accumulate` is set. Behind the
+/// last of k values of dy there may be others than zeros.
 struct WeightGradientBf16 {
   const Bf16* dy;
   std::ptrdiff_t dy_pixel;  ///< values from one row to the next

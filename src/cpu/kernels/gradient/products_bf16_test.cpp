@@ -71,7 +71,9 @@ TEST(products_bf16, a_product_is_the_sum_over_the_depth) {
                      .packed = packed.data(),
                      .bias = biased ? bias.data() : nullptr,
                      .y = y.data(),
-                     .k = k});
+                     .k = k,
+                     .panel_begin = 0,
+                     .panel_end = panels});
     std::vector<Sum> expected(y.size());
     for (int p = 0; p < pixels; ++p)
       for (int i = 0; i < k; ++i) {

@@ -108,15 +108,24 @@ TEST(batch_norm, statistics_are_sums_of_what_is_apart_from_the_shift) {
   on_every_isa(30, [](const KernelsTrain& kernels, Draw& draw) {
     const int pixels = draw.between(1, 70);
     const int c = draw.channels();
-    Guarded<float> z(size_of(pixels * c)), shift(size_of(c)), sum(size_of(c)), squares(size_of(c));
+    const int row = c + draw.between(0, 1) * draw.between(0, 17);
+    Guarded<float> z(size_of((pixels - 1) * row + c)), shift(size_of(c)), sum(size_of(c)),
+        squares(size_of(c));
     for (auto* values : {&z, &shift}) draw.fill(*values);
     std::vector<Sum> first(sum.size()), second(sum.size());
-    for (std::size_t i = 0; i < z.size(); ++i) {
-      const double d = double{z[i]} - double{shift[i % size_of(c)]};
-      first[i % size_of(c)].add(d);
-      second[i % size_of(c)].add(d * d);
-    }
-    kernels.statistics({z.data(), pixels, c, shift.data(), sum.data(), squares.data()});
+    for (int p = 0; p < pixels; ++p)
+      for (int i = 0; i < c; ++i) {
+        const double d = double{z[size_of(p * row + i)]} - double{shift[size_of(i)]};
+        first[size_of(i)].add(d);
+        second[size_of(i)].add(d * d);
+      }
+    kernels.statistics({.z = z.data(),
+                        .row = row,
+                        .pixels = pixels,
+                        .c = c,
+                        .shift = shift.data(),
+                        .sum = sum.data(),
+                        .sum_squares = squares.data()});
     expect_sums(sum, first);
     expect_sums(squares, second);
   });
@@ -209,6 +218,7 @@ TEST(batch_norm, gradients_pass_the_activation_and_are_summed) {
                                  .add = scaled ? add.data() : nullptr,
                                  .mean = scaled ? mean.data() : nullptr,
                                  .dv = dv.data(),
+                                 .row = c,
                                  .pixels = pixels,
                                  .c = c,
                                  .finish = finish,

@@ -91,7 +91,8 @@ inline void run_block(const Block& b, const Bf16* a, std::ptrdiff_t a_row, std::
 void product(const ProductBf16& a) {
   configure_tiles(kTile);
   const int depth = whole_depth_bf16(a.depth);
-  for (int k = 0; k < a.k; k += kBf16Channels)
+  const int end = a.panel_end * kBf16Channels < a.k ? a.panel_end * kBf16Channels : a.k;
+  for (int k = a.panel_begin * kBf16Channels; k < end; k += kBf16Channels)
     for (int p = 0; p < a.pixels; p += kBf16Rows)
       run_block({.y = a.y + static_cast<std::ptrdiff_t>(p) * a.k + k,
                  .row = a.k,

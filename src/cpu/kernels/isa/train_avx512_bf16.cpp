@@ -47,7 +47,8 @@ inline __attribute__((always_inline)) void store(const __m512 (&acc)[kRows][kVec
 
 void product(const ProductBf16& a) {
   const int depth = whole_depth_bf16(a.depth);
-  for (int first = 0; first < a.k; first += kBf16Channels) {
+  for (int number = a.panel_begin; number < a.panel_end; ++number) {
+    const int first = number * kBf16Channels;
     const Bf16* panel = a.packed + static_cast<std::ptrdiff_t>(first) * depth;
     const int lanes = a.k - first;
     __m512 bias[kVectors];
