@@ -64,6 +64,7 @@ class Products<float> {
   /// where `transposed`.
   void run(bool transposed, const Rows& x, const AlignedVector<float>& packed, const float* /*bias*/,
            float* y, std::int64_t pixels, Range panels) const {
+    if (panels.begin == panels.end) return;  // the kernel cuts its work by their number
     const int k = transposed ? depth_ : k_;
     machine_.kernels.pointwise.run({.x = x.data,
                                     .x_pixel = x.pixel,

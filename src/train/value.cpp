@@ -46,7 +46,8 @@ void Value::store_as(void (*statistics)(const cpu::StatisticsOf<T>&), int thread
                      std::int64_t pixels, const float* written, Range channels) {
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
-  if (s.pixels == 0) std::copy_n(written, shape.c, s.shift.begin());
+  if (s.pixels == 0)
+    std::copy(written + channels.begin, written + channels.end, s.shift.begin() + channels.begin);
   statistics({.z = written + channels.begin,
               .row = shape.c,
               .pixels = pixels,
