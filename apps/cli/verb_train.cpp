@@ -9,12 +9,13 @@
 #include "data/split.h"
 #include "data/training_data.h"
 #include "formats/safetensors/safetensors.h"
-#include "graph/families/family.h"
 #include "model_options.h"
 #include "print.h"
 #include "quantize/images.h"
+#include "train/run/fit_head.h"
 #include "train/run/trainer.h"
 #include "train_options.h"
+#include "train_start.h"
 #include "verb.h"
 
 namespace linnet::cli {
@@ -35,33 +36,6 @@ void stop_at_signals() {
   action.sa_flags = SA_RESETHAND;  // a second one ends the process as usual
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-}
-
-/// The family with what the data say in place of what the command line does not.
-Result<FamilyConfig> family_of(const std::string& model, const data::TrainingData& data) {
-  if (!names_family(model))
-    return usage("{}: is no family; training starts from one such as mobilenet_v2:width=0.5", model);
-  LINNET_TRY(FamilyConfig config, parse_family(model));
-  const auto says = [&](const char* key) { return model.find(key) != std::string::npos; };
-  const auto classes = static_cast<int>(data.names.size());
-  if (!says("classes=")) config.classes = classes;
-  if (config.classes != classes)
-    return usage("{}: has {} classes where the data have {}; leave classes= out", model, config.classes,
-                 classes);
-  if (!says("resolution=") && data.resolution) config.resolution = *data.resolution;
-  return config;
-}
-
-/// Everything that the model file will say about its pictures.
-Graph with_pictures(Graph graph, const data::TrainingData& data) {
-  graph.labels = data.names;
-  Preprocessing preprocessing;
-  preprocessing.shortest_edge = graph.input_shape().h;
-  preprocessing.crop_rounding = CropRounding::kToEven;
-  preprocessing.mean = data.mean;
-  preprocessing.deviation = data.deviation;
-  graph.preprocessing = preprocessing;
-  return graph;
 }
 
 std::string step_line(const train::Progress& p) {
@@ -86,14 +60,26 @@ Result<Evaluation> evaluate_on(const Graph& graph, const data::Dataset& set, int
   return evaluate(classifier, set, 0);
 }
 
+/// Random weights; or a trained backbone's, with a head that is fitted to it. A run that goes on has its own.
+Result<Graph> with_first_weights(Graph graph, const TrainOptions& options, const train::Recipe& recipe,
+                                 const data::Dataset& pictures, ThreadPool& pool, cpu::Isa isa) {
+  if (options.init.empty()) return train::initialise(std::move(graph), recipe.initialisation, recipe.seed);
+  std::error_code ignored;
+  if (options.resume && fs::exists(train::checkpoint_path(options.out), ignored)) return graph;
+  ProgressBar bar("fitting the new head", ProgressBar::Unit::kItems);
+  return train::fit_head(std::move(graph), pictures, pool,
+                         {.isa = isa,
+                          .seed = recipe.seed,
+                          .progress = [&](std::size_t done, std::size_t total) { bar.update(done, total); },
+                          .warn = [](const Error& error) { note(error.message); }});
+}
+
 Result<int> run(const TrainOptions& options) {
   const int threads = options.threads > 0 ? options.threads : default_threads();
   LINNET_TRY(data::TrainingData data, data::open_training_data(options.data));
-  LINNET_TRY(const FamilyConfig config, family_of(options.model, data));
-  LINNET_TRY(const train::Recipe recipe, recipe_of(options, config.resolution));
-  LINNET_TRY(Graph untrained, build(config));
-  const Graph graph =
-      with_pictures(train::initialise(std::move(untrained), recipe.initialisation, recipe.seed), data);
+  LINNET_TRY(Start start, start_of(options, data));
+  LINNET_TRY(train::Recipe recipe, recipe_of(options, start.graph.input_shape().h));
+  LINNET_TRY(recipe.frozen_layers, frozen_layers(options, start));
 
   train::RunData run_data{std::move(data.train), {}};
   const std::size_t held_out =
@@ -109,9 +95,11 @@ Result<int> run(const TrainOptions& options) {
   const fs::path folder(options.out);
   LINNET_TRY(const cpu::Isa isa, cpu::selected_isa());
   ThreadPool pool(threads);
+  LINNET_TRY(const Graph graph,
+             with_first_weights(std::move(start.graph), options, recipe, run_data.train, pool, isa));
   train::RunOptions run_options{
       .folder = folder,
-      .identity = Json{{"model", to_string(config)}, {"data", options.data}, {"held_out", held_out}}.dump(),
+      .identity = Json{{"model", start.name}, {"data", options.data}, {"held_out", held_out}}.dump(),
       .resume = options.resume,
       .checkpoint_seconds = options.checkpoint_seconds,
       .isa = isa,
@@ -119,7 +107,7 @@ Result<int> run(const TrainOptions& options) {
   LINNET_TRY(train::Trainer trainer,
              train::Trainer::make(graph, std::move(run_data), recipe, pool, std::move(run_options)));
   note(fmt::format("{}: {} images to train with, {} held out, {} to test; {} threads, {}, seed {}",
-                   to_string(config), images, held_out, kept_test.items.size(), threads, to_string(isa),
+                   start.name, images, held_out, kept_test.items.size(), threads, to_string(isa),
                    recipe.seed));
   if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
   stop_at_signals();

@@ -34,16 +34,22 @@ struct LayerTime {
 
 struct NetworkOptions {
   cpu::Isa isa = cpu::available_isas().back();
-  float momentum = 0.1f;   ///< the batch's share in batch norms' running statistics
-  float dropout = 0;       ///< before the last linear layer; [0, 1)
-  std::uint64_t seed = 1;  ///< of dropout
+  float momentum = 0.1f;  ///< the batch's share in batch norms' running statistics
+  float dropout = 0;      ///< before the last linear layer; [0, 1)
+  /// So many convolution, depthwise and linear layers, the first ones, and all nodes before the next such
+  /// layer are left as they are: their parameters are not among parameters(), their batch norms take and keep
+  /// the running statistics, and the backward pass ends where they do.
+  int frozen_layers = 0;
+  bool frozen_norms = false;  ///< all batch norms take and keep the running statistics; they still train
+  std::uint64_t seed = 1;     ///< of dropout
 };
 
 /// Not thread-safe: one step at a time.
 class Network {
  public:
   /// `graph` with its batch norms as they are, not folded. `batch` is the most images of a step; `pool` must
-  /// outlive the network. Errors: an int8 graph, a softmax that is not the last node, too little memory.
+  /// outlive the network. Errors: an int8 graph, a softmax that is not the last node, nothing left to train,
+  /// too little memory.
   static Result<Network> make(const Graph& graph, int batch, ThreadPool& pool,
                               const NetworkOptions& options = {});
   Network(Network&&) noexcept;

@@ -33,7 +33,7 @@ void Value::Sums::clear() {
 }
 
 void Value::observe(int thread, std::int64_t pixel, std::int64_t pixels) {
-  if (norm.empty() || !machine_.training) return;
+  if (norm.empty() || norm.front().frozen || !machine_.training) return;
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
   if (s.pixels == 0) std::copy_n(at(pixel), shape.c, s.shift.begin());
@@ -73,7 +73,7 @@ void Value::close_statistics(Norm& n) {
 void Value::close_forward() {
   if (norm.empty()) return;
   Norm& n = norm.front();
-  if (machine_.training) {
+  if (machine_.training && !n.frozen) {
     close_statistics(n);
   } else {
     std::ranges::copy(n.running_mean, n.mean.begin());
@@ -146,6 +146,11 @@ void Value::close_backward() {
     const double d_scale = centred / double{n.deviation[c]};
     n.d_offset[c] = static_cast<float>(sum);
     n.d_scale[c] = static_cast<float>(d_scale);
+    if (n.frozen) {  // the statistics do not depend on z: dz = dv * multiply
+      n.by_value[c] = n.constant[c] = 0;
+      if (!d_bias.empty()) d_bias[c] = static_cast<float>(sum * double{n.multiply[c]});
+      continue;
+    }
     const double by_value = -double{n.multiply[c]} * d_scale / (double{n.deviation[c]} * pixels);
     n.by_value[c] = static_cast<float>(by_value);
     n.constant[c] = static_cast<float>(-double{n.multiply[c]} * sum / pixels - by_value * double{n.mean[c]});

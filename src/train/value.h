@@ -41,7 +41,8 @@ struct Rows {
 /// A batch norm: its constants, its statistics of the batch, and what they make of a value.
 struct Norm {
   float epsilon;
-  float momentum;  ///< the share of the batch in the running statistics
+  float momentum;       ///< the share of the batch in the running statistics
+  bool frozen = false;  ///< takes the running statistics also in training, and leaves them as they are
   std::span<const float> scale;
   std::span<const float> offset;
   std::span<float> d_scale;
@@ -65,9 +66,9 @@ class Value {
 
   const Shape shape;
   cpu::Finish finish;
-  std::vector<Norm> norm;     ///< one, or none
-  std::span<float> d_bias;    ///< of the layer that writes z, where no norm follows; or empty
-  float* z = nullptr;         ///< [batch, H, W, C]
+  std::vector<Norm> norm;   ///< one, or none
+  std::span<float> d_bias;  ///< of the layer that writes z, where no norm follows but a frozen one; or empty
+  float* z = nullptr;       ///< [batch, H, W, C]
   float* gradient = nullptr;  ///< of the norm's output, [batch, H, W, C]; nullptr: nobody asks for it
   bool needs_gradient = true;
 

@@ -239,6 +239,8 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
                                             {.isa = options.isa,
                                              .momentum = recipe.norm_momentum,
                                              .dropout = recipe.dropout,
+                                             .frozen_layers = recipe.frozen_layers,
+                                             .frozen_norms = recipe.frozen_norms,
                                              .seed = recipe.seed}));
   auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options),
                                      graph.output_shape().c, std::move(network));
