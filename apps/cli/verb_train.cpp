@@ -6,6 +6,7 @@
 
 #include "api/evaluate.h"
 #include "base/file.h"
+#include "data/readable.h"
 #include "data/split.h"
 #include "data/training_data.h"
 #include "formats/safetensors/safetensors.h"
@@ -15,6 +16,7 @@
 #include "train/run/fit_head.h"
 #include "train/run/trainer.h"
 #include "train_options.h"
+#include "train_report.h"
 #include "train_start.h"
 #include "verb.h"
 
@@ -38,12 +40,12 @@ void stop_at_signals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-std::string step_line(const train::Progress& p) {
+std::string step_line(const train::Progress& p, bool terminal) {
   const auto left = static_cast<int>(p.seconds_left);
-  return fmt::format(
-      "epoch {} of {}  {} of {}  loss {:.3f}  top-1 {:.1f} %  {:.0f} images/s  {}:{:02}:{:02} left", p.epoch,
-      p.epochs, p.step, p.steps, p.loss, 100 * p.top1, p.images_per_second, left / 3600, left / 60 % 60,
-      left % 60);
+  const double share = static_cast<double>(p.step) / static_cast<double>(p.steps);
+  return fmt::format("epoch {}/{} {}  loss {:.3f}  top-1 {:.1f} %  {:.0f} images/s  {}:{:02}:{:02} left",
+                     p.epoch, p.epochs, terminal ? bar(share, 12) : fmt::format("{}/{}", p.step, p.steps),
+                     p.loss, 100 * p.top1, p.images_per_second, left / 3600, left / 60 % 60, left % 60);
 }
 
 std::string epoch_line(const train::EpochRecord& r) {
@@ -74,29 +76,92 @@ Result<Graph> with_first_weights(Graph graph, const TrainOptions& options, const
                           .warn = [](const Error& error) { note(error.message); }});
 }
 
+/// What there is to train, validate and test with; pictures that cannot be read are reported and left out.
+struct Pictures {
+  train::RunData run;
+  data::Dataset test;  ///< the held-out ones where there are no others
+  bool test_is_held_out = false;
+};
+
+Result<Pictures> pictures_of(data::TrainingData data, const TrainOptions& options, std::uint64_t seed,
+                             ThreadPool& pool) {
+  const auto warn = [](const Error& error) { note(error.message); };
+  Pictures pictures;
+  LINNET_TRY(pictures.run.train, data::only_readable(std::move(data.train), pool, warn));
+  LINNET_TRY(pictures.test, data::only_readable(std::move(data.test), pool, warn));
+  const std::size_t held_out = options.hold_out >= 0 ? static_cast<std::size_t>(options.hold_out)
+                                                     : pictures.run.train.items.size() / 10;
+  if (held_out > 0) {
+    LINNET_TRY(data::Split parts, data::split(pictures.run.train, held_out, seed));
+    pictures.run = {std::move(parts.train), std::move(parts.validation)};
+  }
+  pictures.test_is_held_out = pictures.test.items.empty();
+  if (pictures.test_is_held_out) pictures.test = pictures.run.validation;
+  return pictures;
+}
+
+Json results(const FinishedRun& run, const fs::path& model, const fs::path& int8_model) {
+  double seconds = 0;
+  for (const train::EpochRecord& record : run.history) seconds += record.seconds;
+  Json json = {{"top1", nullptr},
+               {"int8_top1", nullptr},
+               {"test_images", run.test.items.size()},
+               {"images", run.images},
+               {"epochs", run.recipe.epochs},
+               {"seconds", seconds},
+               {"images_per_second", static_cast<double>(run.images) * run.recipe.epochs / seconds},
+               {"model", model.string()},
+               {"int8_model", int8_model.string()}};
+  if (run.real) json["top1"] = run.real->tally.top1();
+  if (run.int8) json["int8_top1"] = run.int8->tally.top1();
+  return json;
+}
+
+/// Writes the float model, the int8 model and the report, and prints how good they are.
+Result<void> finish(FinishedRun run, const data::Dataset& trained_with, const fs::path& folder,
+                    bool as_json) {
+  const fs::path model = folder / "model.safetensors";
+  const fs::path int8_model = folder / "model.int8.safetensors";
+  LINNET_CHECK(formats::write_safetensors(run.graph, model));
+  LINNET_TRY(const std::vector<quantize::Image> calibration,
+             quantize::read_images(run.graph, trained_with, kCalibration));
+  quantize::Options usual;
+  usual.threads = run.threads;
+  LINNET_TRY(const quantize::Quantized quantized, quantize::to_int8(run.graph, calibration, usual));
+  LINNET_CHECK(formats::write_safetensors(quantized.graph, int8_model));
+  if (!run.test.items.empty()) {
+    LINNET_TRY(run.real, evaluate_on(run.graph, run.test, run.threads));
+    LINNET_TRY(run.int8, evaluate_on(quantized.graph, run.test, run.threads));
+  }
+  LINNET_TRY(const train::TrainingReport report, training_report(run));
+  LINNET_TRY(const std::string page, train::page(report));
+  LINNET_CHECK(write_file(folder / "report.html", page));
+  if (as_json) {
+    print(results(run, model, int8_model).dump() + "\n");
+    return {};
+  }
+  if (run.real)
+    print(fmt::format("top-1 {} in float32, {} in int8, of {} images\n", percent(run.real->tally.top1()),
+                      percent(run.int8->tally.top1()), run.test.items.size()));
+  print(fmt::format("{}\n{}\n{}\n", model.string(), int8_model.string(), (folder / "report.html").string()));
+  return {};
+}
+
 Result<int> run(const TrainOptions& options) {
   const int threads = options.threads > 0 ? options.threads : default_threads();
   LINNET_TRY(data::TrainingData data, data::open_training_data(options.data));
   LINNET_TRY(Start start, start_of(options, data));
   LINNET_TRY(train::Recipe recipe, recipe_of(options, start.graph.input_shape().h));
   LINNET_TRY(recipe.frozen_layers, frozen_layers(options, start));
-
-  train::RunData run_data{std::move(data.train), {}};
-  const std::size_t held_out =
-      options.hold_out >= 0 ? static_cast<std::size_t>(options.hold_out) : run_data.train.items.size() / 10;
-  if (held_out > 0) {
-    LINNET_TRY(data::Split parts, data::split(run_data.train, held_out, recipe.seed));
-    run_data = {std::move(parts.train), std::move(parts.validation)};
-  }
-  const data::Dataset& test = data.test.items.empty() ? run_data.validation : data.test;
-  const data::Dataset kept_test = test;
-  const std::size_t images = run_data.train.items.size();
-
-  const fs::path folder(options.out);
   LINNET_TRY(const cpu::Isa isa, cpu::selected_isa());
   ThreadPool pool(threads);
+  LINNET_TRY(const Pictures pictures, pictures_of(std::move(data), options, recipe.seed, pool));
   LINNET_TRY(const Graph graph,
-             with_first_weights(std::move(start.graph), options, recipe, run_data.train, pool, isa));
+             with_first_weights(std::move(start.graph), options, recipe, pictures.run.train, pool, isa));
+  const std::size_t images = pictures.run.train.items.size();
+  const std::size_t held_out = pictures.run.validation.items.size();
+
+  const fs::path folder(options.out);
   train::RunOptions run_options{
       .folder = folder,
       .identity = Json{{"model", start.name}, {"data", options.data}, {"held_out", held_out}}.dump(),
@@ -105,23 +170,26 @@ Result<int> run(const TrainOptions& options) {
       .isa = isa,
       .warn = [](const Error& error) { note(error.message); }};
   LINNET_TRY(train::Trainer trainer,
-             train::Trainer::make(graph, std::move(run_data), recipe, pool, std::move(run_options)));
+             train::Trainer::make(graph, pictures.run, recipe, pool, std::move(run_options)));
   note(fmt::format("{}: {} images to train with, {} held out, {} to test; {} threads, {}, seed {}",
-                   start.name, images, held_out, kept_test.items.size(), threads, to_string(isa),
+                   start.name, images, held_out, pictures.test.items.size(), threads, to_string(isa),
                    recipe.seed));
   if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
   stop_at_signals();
-  Stopwatch watch;
   StatusLine status;
+  const auto write_metrics = [&] {
+    return write_file(folder / "metrics.jsonl", train::to_jsonl(trainer.history()));
+  };
   const train::Trainer::Observer observer = {
-      .step = [&](const train::Progress& p) { status.update([&] { return step_line(p); }); },
+      .step =
+          [&](const train::Progress& p) {
+            status.update([&] { return step_line(p, status.on_terminal()); });
+          },
       .epoch =
           [&](const train::EpochRecord& r) {
             status.clear();
             note(epoch_line(r));
-            if (const auto written = write_file(folder / "metrics.jsonl", train::to_jsonl(trainer.history()));
-                !written)
-              note(written.error().message);
+            if (const auto written = write_metrics(); !written) note(written.error().message);
           }};
   LINNET_TRY(const bool finished, trainer.run(observer, stop));
   status.clear();
@@ -129,44 +197,19 @@ Result<int> run(const TrainOptions& options) {
     note(fmt::format("Stopped after step {}; the same command with --resume goes on.", trainer.steps_done()));
     return 1;
   }
-  LINNET_CHECK(write_file(folder / "metrics.jsonl", train::to_jsonl(trainer.history())));
-
-  const Graph trained = trainer.graph();
-  const fs::path model = folder / "model.safetensors";
-  const fs::path int8_model = folder / "model.int8.safetensors";
-  LINNET_CHECK(formats::write_safetensors(trained, model));
-  LINNET_TRY(const std::vector<quantize::Image> calibration,
-             quantize::read_images(trained, options.data, kCalibration));
-  quantize::Options usual;
-  usual.threads = threads;
-  LINNET_TRY(const quantize::Quantized quantized, quantize::to_int8(trained, calibration, usual));
-  LINNET_CHECK(formats::write_safetensors(quantized.graph, int8_model));
-
-  double seconds = 0;
-  for (const train::EpochRecord& record : trainer.history()) seconds += record.seconds;
-  const double speed = static_cast<double>(images) * recipe.epochs / seconds;
-  Json json = {{"top1", nullptr},
-               {"int8_top1", nullptr},
-               {"test_images", kept_test.items.size()},
-               {"images", images},
-               {"epochs", recipe.epochs},
-               {"seconds", seconds},
-               {"images_per_second", speed},
-               {"model", model.string()},
-               {"int8_model", int8_model.string()}};
-  if (!kept_test.items.empty()) {
-    LINNET_TRY(const Evaluation real, evaluate_on(trained, kept_test, threads));
-    LINNET_TRY(const Evaluation int8, evaluate_on(quantized.graph, kept_test, threads));
-    json["top1"] = real.tally.top1();
-    json["int8_top1"] = int8.tally.top1();
-    if (!options.json)
-      print(fmt::format("top-1 {} in float32, {} in int8, of {} images\n", percent(real.tally.top1()),
-                        percent(int8.tally.top1()), kept_test.items.size()));
-  }
-  if (options.json)
-    print(json.dump() + "\n");
-  else
-    print(fmt::format("{}\n{}\n", model.string(), int8_model.string()));
+  LINNET_CHECK(write_metrics());
+  LINNET_CHECK(finish({.model = start.name,
+                       .data = options.data,
+                       .fine_tuned = !options.init.empty(),
+                       .recipe = recipe,
+                       .images = images,
+                       .held_out = held_out,
+                       .threads = threads,
+                       .history = trainer.history(),
+                       .graph = trainer.graph(),
+                       .test = pictures.test,
+                       .test_is_held_out = pictures.test_is_held_out},
+                      pictures.run.train, folder, options.json));
   return 0;
 }
 
@@ -181,9 +224,9 @@ void add_train(CLI::App& app, Action& action) {
   verb->footer(
       "Killed at any moment, the same command with --resume goes on, to the same weights bit for bit.\n\n"
       "Example:\n"
-      "  linnet train --model mobilenet_v1 --data cifar10:cifar-10-batches-bin --out runs/v1 --epochs 30 "
-      "--lr 0.1 "
-      "--schedule one-cycle");
+      "  linnet train --model mobilenet_v1 --data cifar10:DIR --out runs/v1 --epochs 60 --lr 0.1 --schedule "
+      "one-cycle\n"
+      "  linnet train --init mobilenet_v2_1.0_224 --data photos --out runs/photos");
   verb->callback([&action, options] { action = [options] { return run(*options); }; });
 }
 
