@@ -27,6 +27,7 @@ p { max-width: 48rem; margin: .5rem 0; color: var(--quiet); }
 .card dd { margin: 0; font-variant-numeric: tabular-nums; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
 .pictures svg { flex: 1 1 20rem; min-width: 0; max-width: 31.5rem; height: auto; }
+.pictures svg:only-child { max-width: 44rem; }
 svg.wide { width: 100%; height: auto; background: var(--box); border: 1px solid var(--line); border-radius: 8px; }
 .wrap { overflow-x: auto; background: var(--box); border: 1px solid var(--line); border-radius: 8px; margin: .75rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }

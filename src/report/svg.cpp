@@ -80,12 +80,15 @@ void Svg::circle(double x, double y, double radius, Colour fill, std::string_vie
                        css(fill), closed("circle", tip));
 }
 
-void Svg::text(double x, double y, std::string_view text, Anchor anchor, double degrees) {
+void Svg::text(double x, double y, std::string_view text, Anchor anchor, double degrees, Colour colour) {
   const char* name = anchor == Anchor::kStart ? "start" : anchor == Anchor::kMiddle ? "middle" : "end";
   const std::string turned =
       degrees == 0 ? "" : fmt::format(" transform=\"rotate({:.7g} {:.2f} {:.2f})\"", degrees, x, y);
-  body_ += fmt::format("<text x=\"{:.2f}\" y=\"{:.2f}\" text-anchor=\"{}\"{}>{}</text>\n", x, y, name, turned,
-                       escape(text));
+  // The page's rule for text outweighs an attribute.
+  const std::string coloured =
+      colour == Colour::kQuiet ? "" : fmt::format(" style=\"fill: {}\"", css(colour));
+  body_ += fmt::format("<text x=\"{:.2f}\" y=\"{:.2f}\" text-anchor=\"{}\"{}{}>{}</text>\n", x, y, name,
+                       turned, coloured, escape(text));
 }
 
 std::vector<double> ticks(double low, double high, int count) {
@@ -97,7 +100,8 @@ std::vector<double> ticks(double low, double high, int count) {
     if (round * power >= wanted * (1 - 1e-9)) step = round * power;
   std::vector<double> result;
   const double slack = 1e-9 * step;
-  for (double i = std::ceil((low - slack) / step); i * step <= high + slack; ++i) result.push_back(i * step);
+  for (double i = std::ceil((low - slack) / step); i * step <= high + slack; ++i)
+    result.push_back(i * step + 0.0);  // no -0
   return result;
 }
 

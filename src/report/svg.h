@@ -28,7 +28,8 @@ class Svg {
   void circle(double x, double y, double radius, Colour fill, std::string_view tip = {});
   enum class Anchor { kStart, kMiddle, kEnd };
   /// `degrees` clockwise around x, y.
-  void text(double x, double y, std::string_view text, Anchor anchor = Anchor::kStart, double degrees = 0);
+  void text(double x, double y, std::string_view text, Anchor anchor = Anchor::kStart, double degrees = 0,
+            Colour colour = Colour::kQuiet);
 
   std::string str() const { return head_ + body_ + "</svg>\n"; }
   /// The same as a file of its own: on white, in the light colours, which it holds itself.

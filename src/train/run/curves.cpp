@@ -75,7 +75,7 @@ std::string draw(const Chart& chart) {
     const std::string text =
         fmt::format("{}, {} at the end", curve->name, chart.label(curve->points.back().second));
     svg.text(legend, 16, text, Anchor::kEnd);
-    legend -= 6.0 * static_cast<double>(text.size()) + 6;  // as wide as 11 pixels of a usual font are
+    legend -= 5.4 * static_cast<double>(text.size()) + 6;  // as wide as 11 pixels of a usual font are
     svg.line(legend - 14, 12, legend - 2, 12, curve->colour, 3);
     legend -= 26;
   }

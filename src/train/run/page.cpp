@@ -80,9 +80,10 @@ std::string confusion_picture(const TestResult& result, const std::vector<std::s
           at(c), at(r), cell - (named ? 1.5 : 0.3), cell - (named ? 1.5 : 0.3),
           r == c ? Colour::kOne : Colour::kTwo,
           fmt::format("{} of {} images of \"{}\" taken for \"{}\"", count, images, classes[r], classes[c]),
-          0.15 + 0.7 * share);
+          0.15 + 0.5 * share);
       if (named)
-        svg.text(at(c) + cell / 2 - 0.75, at(r) + cell / 2 + 3, fmt::format("{}", count), Anchor::kMiddle);
+        svg.text(at(c) + cell / 2 - 0.75, at(r) + cell / 2 + 3, fmt::format("{}", count), Anchor::kMiddle, 0,
+                 Colour::kText);
     }
   }
   svg.text(names, names + side + 16, "rows: what they are; columns: what they were taken for");
@@ -109,7 +110,7 @@ std::vector<std::vector<std::string>> class_rows(const TestResult& result,
     const std::int64_t right = result.confusion[r * k + r];
     rows.push_back({classes[r], fmt::format("{}", images), images > 0 ? share_text(right, images) : "",
                     named > 0 ? share_text(right, named) : "",
-                    most > 0 ? fmt::format("{}, {} times", classes[other], most) : "none"});
+                    most > 0 ? fmt::format("{} ({})", classes[other], most) : "none"});
   }
   return rows;
 }
@@ -143,7 +144,7 @@ void add_result(report::Page& page, const TestResult& result, const std::vector<
   constexpr std::size_t kRows = 100;
   auto rows = class_rows(result, classes);
   if (rows.size() > kRows) rows.resize(kRows);
-  page.table({"class", "images", "recognised", "right when named", "most often taken for"}, rows);
+  page.table({"class", "images", "recognised", "right when named", "most often taken for (images)"}, rows);
 }
 
 }  // namespace
@@ -159,14 +160,15 @@ Result<std::string> page(const TrainingReport& report) {
         "unchanged "
         "pictures and of the weights that would be kept: so the training pictures may look the harder ones. "
         "Rest the pointer on a dot for its value.");
-    page.card("", "", {},
-              {accuracy_picture(report.history), loss_picture(report.history), rate_picture(report.history),
-               speed_picture(report.history)});
+    page.card("Accuracy and loss", "", {}, {accuracy_picture(report.history), loss_picture(report.history)});
+    page.card("Learning rate and speed", "", {},
+              {rate_picture(report.history), speed_picture(report.history)});
   }
   if (report.result && report.result->images > 0) add_result(page, *report.result, report.classes);
   if (!report.mistakes.empty()) {
     page.heading("The worst mistakes");
-    page.paragraph("The pictures whose wrong class is the most certain; the probabilities are the model's.");
+    page.paragraph(
+        "Those whose wrong class is the furthest above the true one. The probabilities are the model's.");
     std::vector<report::Page::Photograph> photographs;
     for (const Mistake& mistake : report.mistakes) {
       LINNET_TRY(auto shown, photograph(mistake, report.classes));
