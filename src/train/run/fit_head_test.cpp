@@ -1,10 +1,14 @@
 // Fitting a new head: on pictures that differ in colour alone, made here.
 #include "train/run/fit_head.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "data/cifar10.h"
 #include "graph/families/family.h"
+#include "image/preprocess.h"
 #include "train/loss.h"
 #include "train/network.h"
 #include "train/transfer.h"
@@ -31,7 +35,7 @@ data::Dataset coloured_pictures(int classes, int each, std::uint64_t seed) {
 
 Graph new_head(const char* family, const std::vector<std::string>& labels) {
   Graph graph = replace_head(build(*parse_family(family)).value(), labels, 1).value();
-  graph.preprocessing = Preprocessing{.resize_to_input = true, .mean = {0.5f, 0.5f, 0.5f}};
+  graph.preprocessing.emplace().resize_to_input = true;
   return graph;
 }
 

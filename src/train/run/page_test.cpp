@@ -35,7 +35,7 @@ TrainingReport example() {
                               .top1 = 0.9 - 0.5 * std::exp(-0.3 * i),
                               .validation_loss = 0.5 + 1.2 * std::exp(-0.4 * i),
                               .validation_top1 = 0.85 - 0.4 * std::exp(-0.4 * i),
-                              .seconds = 5 + i % 2,
+                              .seconds = 5.0 + i % 2,
                               .images_per_second = 70.0 - i % 2});
   report.result = TestResult{.pictures = "the pictures held out by seed 1",
                              .images = 60,
