@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
 #include "graph/graph.h"
+#include "train/collective.h"
 
 namespace linnet::train {
 
@@ -37,6 +38,10 @@ struct NetworkOptions {
   float momentum = 0.1f;   ///< the batch's share in batch norms' running statistics
   float dropout = 0;       ///< before the last linear layer; [0, 1)
   std::uint64_t seed = 1;  ///< of dropout
+  /// Whose ranks have a part of every batch each, equally large; outlives the network. nullptr: there is but
+  /// one.
+  Collective* job = nullptr;
+  bool joint_norms = false;  ///< batch norms take the statistics of all ranks' images, not of their own
 };
 
 /// Not thread-safe: one step at a time.
@@ -54,8 +59,8 @@ class Network {
   /// n x classes, valid until the next pass. In training batch norms take the batch's statistics and follow
   /// them with their running ones; else they take the running ones. Errors: sizes that do not fit.
   Result<std::span<const float>> forward(std::span<const float> images, bool training);
-  /// The gradients of all parameters from that of the scores of the last forward(…, true). Errors: sizes that
-  /// do not fit, or there was no such pass.
+  /// The gradients of all parameters from that of the scores of the last forward(…, true); with a job, their
+  /// sums over its ranks, the same bits on each. Errors: sizes that do not fit, or there was no such pass.
   Result<void> backward(std::span<const float> d_scores);
 
   std::span<const Parameter> parameters() const;
