@@ -76,6 +76,8 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   verb.add_option("--dropout", recipe.dropout, "Before the classifier")->capture_default_str();
   verb.add_option("--norm-momentum", recipe.norm_momentum, "A batch's share in the running statistics")
       ->capture_default_str();
+  verb.add_flag("--sync-batch-norm", recipe.sync_norms,
+                "Under mpirun: batch norms take the statistics of all processes' images, not of their own");
   verb.add_option("--initialisation", options.initialisation,
                   "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)")
       ->capture_default_str();

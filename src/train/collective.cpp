@@ -1,5 +1,6 @@
 #include "train/collective.h"
 
+#include <functional>
 #include <vector>
 
 namespace linnet::train {
@@ -11,6 +12,18 @@ void sum(Collective& job, std::span<double> values) {
     values[i] = 0;
     for (std::size_t at = i; at < all.size(); at += values.size()) values[i] += all[at];
   }
+}
+
+Result<void> agree(Collective& job, const std::string& terms) {
+  const auto own = static_cast<double>(std::hash<std::string>{}(terms) >> 12);
+  std::vector<double> all(static_cast<std::size_t>(job.size()));
+  job.gather(std::span(&own, 1), all);
+  const auto other = std::ranges::find_if(all, [&](double one) { return one != all[0]; });
+  if (other == all.end()) return {};
+  return fail(
+      "rank {} of {} is not like rank 0; rank {} has {}. Every rank must run the same command, with the same "
+      "data, on the same kind of CPU; LINNET_ISA and --threads make them alike",
+      other - all.begin(), job.size(), job.rank(), terms);
 }
 
 double join_moments(Collective& job, double count, std::span<double> means, std::span<double> squares) {

@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string>
+
+#include "base/result.h"
 
 namespace linnet::train {
 
@@ -47,6 +50,9 @@ class Alone final : public Collective {
 
 /// Replaces `values` by their sum over the ranks, taken in the order of the ranks.
 void sum(Collective& job, std::span<double> values);
+
+/// Refuses ranks that would not compute the same bits, which `terms` tell apart: every rank gets an error.
+Result<void> agree(Collective& job, const std::string& terms);
 
 /// Joins the ranks' moments of a channel each: means and sums of squared deviations of `count` values become
 /// those of all ranks' values, whose count is returned. (Chan, Golub and LeVeque, "Updating formulae and a

@@ -43,7 +43,7 @@ struct Path {
 Path train(const Problem& p, Collective& job, int steps, int threads = 1) {
   ThreadPool pool(threads);
   Network network =
-      Network::make(p.graph, p.images, pool, {.dropout = 0.2f, .job = &job, .joint_norms = true}).value();
+      Network::make(p.graph, p.images, pool, {.dropout = 0.2f, .job = &job, .sync_norms = true}).value();
   const auto optimizer = make_sgd(network.parameters(), {.momentum = 0.9f, .weight_decay = 1e-4f});
   Path path;
   for (int step = 0; step < steps; ++step) {
@@ -78,7 +78,7 @@ Problem rounded_otherwise(const Problem& p, std::uint64_t seed) {
   return other;
 }
 
-TEST(data_parallel, with_joint_norms_the_loss_path_is_that_of_one_process) {
+TEST(data_parallel, with_sync_norms_the_loss_path_is_that_of_one_process) {
   constexpr int kSteps = 20;
   for (const char* model : {kV1, kV3}) {
     const Problem p = problem(model, 24, 8);

@@ -82,7 +82,7 @@ struct Network::Impl {
         pool(p),
         options(o),
         machine{cpu::kernels(o.isa), cpu::kernels_train(o.isa), p.threads()} {
-    if (o.job && o.job->size() > 1 && o.joint_norms) machine.norms = o.job;
+    if (o.job && o.job->size() > 1 && o.sync_norms) machine.norms = o.job;
   }
 
   void take_constants();

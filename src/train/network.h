@@ -41,7 +41,7 @@ struct NetworkOptions {
   /// Whose ranks have a part of every batch each, equally large; outlives the network. nullptr: there is but
   /// one.
   Collective* job = nullptr;
-  bool joint_norms = false;  ///< batch norms take the statistics of all ranks' images, not of their own
+  bool sync_norms = false;  ///< batch norms take the statistics of all ranks' images, not of their own
 };
 
 /// Not thread-safe: one step at a time.
