@@ -1,7 +1,7 @@
 // Training by several processes, which mpirun starts: how one of them joins the others.
 //
-// MPI is a module of its own, linnet_mpi.so, loaded when there is a job to join and not before: it brings
-// dozens of libraries and starts threads, which a program that mpirun did not start should not pay for.
+// MPI is a module of its own, linnet_mpi.so, loaded when there is a job to join and not before: a program
+// that mpirun did not start neither needs an MPI library nor pays for it.
 #pragma once
 
 #include <memory>
