@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace linnet::train {
 
@@ -33,7 +34,8 @@ void Value::Sums::clear() {
 }
 
 void Value::observe(int thread, std::int64_t pixel, std::int64_t pixels) {
-  if (norm.empty() || norm.front().frozen || !machine_.training) return;
+  if (norm.empty()) return;
+  if (!machine_.restating && (norm.front().frozen || !machine_.training)) return;
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
   if (s.pixels == 0) std::copy_n(at(pixel), shape.c, s.shift.begin());
@@ -70,9 +72,26 @@ void Value::close_statistics(Norm& n) {
   for (Sums& s : sums_) s.clear();
 }
 
+/// Gives the norm the statistics of the batch, and such a scale and offset that it computes what it did.
+void Value::restate(Norm& n) {
+  const AlignedVector<float> mean(n.running_mean.begin(), n.running_mean.end());
+  const AlignedVector<float> variance(n.running_variance.begin(), n.running_variance.end());
+  const float momentum = std::exchange(n.momentum, 1.0f);
+  close_statistics(n);
+  n.momentum = momentum;
+  for (std::size_t c = 0; c < mean.size(); ++c) {
+    const double before = std::sqrt(double{variance[c]} + double{n.epsilon});
+    const double after = std::sqrt(double{n.running_variance[c]} + double{n.epsilon});
+    const double moved = double{n.running_mean[c]} - double{mean[c]};
+    n.offset[c] = static_cast<float>(double{n.offset[c]} + moved / before * double{n.scale[c]});
+    n.scale[c] = static_cast<float>(double{n.scale[c]} * after / before);
+  }
+}
+
 void Value::close_forward() {
   if (norm.empty()) return;
   Norm& n = norm.front();
+  if (machine_.restating) restate(n);
   if (machine_.training && !n.frozen) {
     close_statistics(n);
   } else {
@@ -146,8 +165,7 @@ void Value::close_backward() {
     const double d_scale = centred / double{n.deviation[c]};
     n.d_offset[c] = static_cast<float>(sum);
     n.d_scale[c] = static_cast<float>(d_scale);
-    if (n.frozen) {  // the statistics do not depend on z: dz = dv * multiply
-      n.by_value[c] = n.constant[c] = 0;
+    if (n.frozen) {  // the statistics do not depend on z, so by_value and constant stay zero
       if (!d_bias.empty()) d_bias[c] = static_cast<float>(sum * double{n.multiply[c]});
       continue;
     }

@@ -25,6 +25,7 @@ struct Machine {
   // Of the step that runs:
   int images = 0;
   bool training = false;
+  bool restating = false;  ///< Network::restate_norms()
   std::uint64_t step = 0;  ///< counts the forward passes in training
 };
 
@@ -43,8 +44,8 @@ struct Norm {
   float epsilon;
   float momentum;       ///< the share of the batch in the running statistics
   bool frozen = false;  ///< takes the running statistics also in training, and leaves them as they are
-  std::span<const float> scale;
-  std::span<const float> offset;
+  std::span<float> scale;
+  std::span<float> offset;
   std::span<float> d_scale;
   std::span<float> d_offset;
   std::span<float> running_mean;
@@ -105,6 +106,7 @@ class Value {
     void clear();
   };
   void close_statistics(Norm& n);
+  void restate(Norm& n);
 
   const Machine& machine_;
   std::vector<Sums> sums_;  ///< one a thread
