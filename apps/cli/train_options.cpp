@@ -50,7 +50,6 @@ void take_fine_tuning_defaults(const CLI::App& verb, TrainOptions& options) {
   otherwise("--schedule", options.schedule, "cosine");
   otherwise("--warm-up", recipe.warm_up, 1.0);
   otherwise("--label-smoothing", recipe.label_smoothing, 0.1f);
-  recipe.frozen_norms = true;
 }
 
 }  // namespace
@@ -71,6 +70,8 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
                   "Leave the first N layers with weights as they are, or all but the last; batch norms among "
                   "them keep their statistics")
       ->option_text("N|all");
+  verb.add_flag("--freeze-norms", recipe.frozen_norms,
+                "All batch norms keep their statistics, as very small batches demand");
   verb.add_option("--resolution", options.resolution,
                   "With --init: the pictures' edge in pixels, a multiple of 32, in place of the model's own")
       ->option_text("N");

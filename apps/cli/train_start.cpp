@@ -56,6 +56,7 @@ Result<Start> start_trained(const TrainOptions& options, const data::TrainingDat
   if (options.resolution) {
     LINNET_TRY(graph, train::with_resolution(std::move(graph), *options.resolution));
   }
+  graph = train::with_norms(graph);
   const int layers = train::backbone_layers(graph);
   return Start{options.init, std::move(graph), layers};
 }

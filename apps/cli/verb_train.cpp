@@ -83,11 +83,13 @@ Result<Graph> with_first_weights(Graph graph, const TrainOptions& options, const
   std::error_code ignored;
   if (options.resume && fs::exists(train::checkpoint_path(options.out), ignored)) return graph;
   ProgressBar bar("fitting the new head", ProgressBar::Unit::kItems);
-  return train::fit_head(std::move(graph), pictures, pool,
-                         {.isa = isa,
-                          .seed = recipe.seed,
-                          .progress = [&](std::size_t done, std::size_t total) { bar.update(done, total); },
-                          .warn = [](const Error& error) { note(error.message); }});
+  const train::HeadOptions head = {
+      .isa = isa,
+      .seed = recipe.seed,
+      .progress = [&](std::size_t done, std::size_t total) { bar.update(done, total); },
+      .warn = [](const Error& error) { note(error.message); }};
+  LINNET_TRY(graph, train::restate_norms(graph, pictures, pool, head));
+  return train::fit_head(std::move(graph), pictures, pool, head);
 }
 
 /// What there is to train, validate and test with; pictures that cannot be read are reported and left out.

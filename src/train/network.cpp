@@ -465,6 +465,14 @@ Result<std::span<const float>> Network::forward(std::span<const float> images, b
   return std::span<const float>(scores.z, n * static_cast<std::size_t>(scores.shape.size()));
 }
 
+Result<void> Network::restate_norms(std::span<const float> images) {
+  impl_->machine.restating = true;
+  const auto scores = forward(images, false);
+  impl_->machine.restating = false;
+  if (!scores) return std::unexpected(scores.error());
+  return {};
+}
+
 Result<void> Network::backward(std::span<const float> d_scores) {
   Impl& m = *impl_;
   const std::int64_t size = m.output.value->shape.size();

@@ -69,6 +69,12 @@ class Network {
   /// sums over its ranks, the same bits on each. Errors: sizes that do not fit, or there was no such pass.
   Result<void> backward(std::span<const float> d_scores);
 
+  /// Gives every batch norm, frozen ones too, the statistics that these images have, and such a scale and
+  /// offset that it computes what it did: for norms whose running statistics mean nothing, because they were
+  /// folded into the weights once. Takes as many images as forward(); their scores stay as they were. Errors:
+  /// sizes that do not fit.
+  Result<void> restate_norms(std::span<const float> images);
+
   std::span<const Parameter> parameters() const;
   /// All parameters one after the other, with a few zeros between that stay zero.
   std::span<float> values();

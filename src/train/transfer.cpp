@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "graph/passes/passes.h"
 #include "train/initialise.h"
@@ -84,6 +85,52 @@ int backbone_layers(const Graph& graph) {
   int layers = -1;  // the head
   for (const Node& node : graph.nodes) layers += has_weights(node.op) ? 1 : 0;
   return layers;
+}
+
+Graph with_norms(const Graph& graph) {
+  const std::vector<int> uses = count_uses(graph);
+  const auto index = [](NodeId id) { return static_cast<std::size_t>(id); };
+  std::vector<bool> normed(graph.nodes.size(), false);  // a norm alone reads it
+  for (const Node& node : graph.nodes)
+    if (std::holds_alternative<BatchNorm>(node.op) && uses[index(node.inputs[0])] == 1)
+      normed[index(node.inputs[0])] = true;
+  const NodeId head = find_head(graph);
+  Graph result = graph;
+  result.nodes.clear();
+  std::vector<NodeId> place(graph.nodes.size());
+  const auto push = [&](Node node) {
+    result.nodes.push_back(std::move(node));
+    return result.size() - 1;
+  };
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    Node node = graph[id];
+    for (NodeId& input : node.inputs) input = place[index(input)];
+    auto* const convolution = std::get_if<Convolution>(&node.op);
+    auto* const depthwise = std::get_if<Depthwise>(&node.op);
+    if ((!convolution && !depthwise) || normed[index(id)] || id == head || node.shape.pixels() == 1) {
+      place[index(id)] = push(std::move(node));
+      continue;
+    }
+    Constant& bias = convolution ? convolution->bias : depthwise->bias;
+    Activation& activation = convolution ? convolution->activation : depthwise->activation;
+    const Activation follows = std::exchange(activation, Activation::kNone);
+    const auto channels = static_cast<std::size_t>(node.shape.c);
+    const auto filled = [&](float value) {
+      return Constant({node.shape.c}, AlignedVector<float>(channels, value));
+    };
+    BatchNorm norm{.scale = filled(1), .offset = filled(0), .mean = filled(0), .variance = {}};
+    norm.variance = filled(1 - norm.epsilon);
+    if (!bias.absent()) norm.offset = std::exchange(bias, Constant());
+    const std::string name = node.name;
+    const Shape shape = node.shape;
+    NodeId last = push(std::move(node));
+    last = push({.name = name + ".norm", .op = std::move(norm), .inputs = {last}, .shape = shape});
+    if (follows != Activation::kNone)
+      last = push({.name = name + ".activation", .op = Activate{follows}, .inputs = {last}, .shape = shape});
+    place[index(id)] = last;
+  }
+  result.output = place[index(graph.output)];
+  return result;
 }
 
 Halves split_at_head(const Graph& graph) {

@@ -19,6 +19,12 @@ Result<Graph> replace_head(Graph trained, std::vector<std::string> labels, std::
 /// NetworkOptions::frozen_layers that leaves the head to train.
 int backbone_layers(const Graph& graph);
 
+/// `graph` with a batch norm behind every convolution and depthwise layer that has none and whose output is
+/// larger than one pixel, in the place of its bias: TensorFlow Lite and ONNX files have them folded into the
+/// weights. It computes the same; Network::restate_norms() gives the norms statistics to train with. The head
+/// stays.
+Graph with_norms(const Graph& graph);
+
 /// A graph that replace_head() gave, in two: what the head reads from the pictures, and the head.
 struct Halves {
   Graph backbone;

@@ -199,5 +199,35 @@ TEST(transfer, frozen_norms_train_as_the_folded_network_does) {
   EXPECT_EQ(norms, 52);
 }
 
+TEST(transfer, a_folded_network_gets_its_norms_back_and_computes_the_same) {
+  for (const auto& [model, expected] : {std::pair{"mobilenet_v2:width=0.35,resolution=64,classes=5", 52},
+                                        {"mobilenet_v3_small:width=0.35,resolution=64,classes=5", 34}}) {
+    const Graph folded = canonical(family(model));
+    const Graph graph = with_norms(folded);
+    ASSERT_TRUE(validate(graph)) << model;
+    EXPECT_EQ(with_norms(graph), graph);
+    int norms = 0;
+    for (const Node& node : graph.nodes) norms += std::holds_alternative<BatchNorm>(node.op) ? 1 : 0;
+    EXPECT_EQ(norms, expected) << "as many as there were, " << model;
+    const Problem p = make_problem(graph, 16, 1);
+    ThreadPool pool(2);
+    Network network = Network::make(graph, p.images, pool).value();
+    const auto before = copy(Network::make(folded, p.images, pool).value().forward(p.pixels, false).value());
+    const auto same = [&](const char* when) {
+      const auto scores = copy(network.forward(p.pixels, false).value());
+      EXPECT_LT(distance(scores, before), 1e-3 * norm(before)) << model << " " << when;
+    };
+    same("with norms");
+    ASSERT_TRUE(network.restate_norms(p.pixels));
+    same("restated");
+    // Its norms say now what the batch's statistics are, so that training starts from the same scores.
+    const auto statistics = copy(network.statistics());
+    const auto trained = copy(network.forward(p.pixels, true).value());
+    EXPECT_LT(distance(trained, before), 0.15 * norm(before)) << model;
+    EXPECT_LT(distance(copy(network.statistics()), statistics), 1e-2 * norm(statistics)) << model;
+    EXPECT_FALSE(network.restate_norms(std::span(p.pixels).first(7)));
+  }
+}
+
 }  // namespace
 }  // namespace linnet::train

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace linnet::train {
 
@@ -33,7 +34,8 @@ void Value::Sums::clear() {
 }
 
 void Value::observe(int thread, std::int64_t pixel, std::int64_t pixels) {
-  if (norm.empty() || norm.front().frozen || !machine_.training) return;
+  if (norm.empty()) return;
+  if (!machine_.restating && (norm.front().frozen || !machine_.training)) return;
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
   if (s.pixels == 0) std::copy_n(at(pixel), shape.c, s.shift.begin());
@@ -78,9 +80,26 @@ void Value::close_statistics(Norm& n) {
   }
 }
 
+/// Gives the norm the statistics of the batch, and such a scale and offset that it computes what it did.
+void Value::restate(Norm& n) {
+  const AlignedVector<float> mean(n.running_mean.begin(), n.running_mean.end());
+  const AlignedVector<float> variance(n.running_variance.begin(), n.running_variance.end());
+  const float momentum = std::exchange(n.momentum, 1.0f);
+  close_statistics(n);
+  n.momentum = momentum;
+  for (std::size_t c = 0; c < mean.size(); ++c) {
+    const double before = std::sqrt(double{variance[c]} + double{n.epsilon});
+    const double after = std::sqrt(double{n.running_variance[c]} + double{n.epsilon});
+    const double moved = double{n.running_mean[c]} - double{mean[c]};
+    n.offset[c] = static_cast<float>(double{n.offset[c]} + moved / before * double{n.scale[c]});
+    n.scale[c] = static_cast<float>(double{n.scale[c]} * after / before);
+  }
+}
+
 void Value::close_forward() {
   if (norm.empty()) return;
   Norm& n = norm.front();
+  if (machine_.restating) restate(n);
   if (machine_.training && !n.frozen) {
     close_statistics(n);
   } else {
@@ -161,9 +180,7 @@ void Value::close_norm_gradient(Norm& n) {
     n.d_offset[c] = static_cast<float>(s.first[c]);
     n.d_scale[c] = static_cast<float>(s.second[c] / double{n.deviation[c]});
   }
-  if (n.frozen) {  // the statistics do not depend on z: dz = dv * multiply
-    std::ranges::fill(n.by_value, 0.0f);
-    std::ranges::fill(n.constant, 0.0f);
+  if (n.frozen) {  // the statistics do not depend on z, so by_value and constant stay zero
     for (std::size_t c = 0; c < d_bias.size(); ++c)
       d_bias[c] = static_cast<float>(s.first[c] * double{n.multiply[c]});
     return;

@@ -28,6 +28,7 @@ struct Machine {
   int images = 0;
   std::int64_t first_image = 0;  ///< what they count from in the batch of all ranks
   bool training = false;
+  bool restating = false;  ///< Network::restate_norms()
   std::uint64_t step = 0;  ///< counts the forward passes in training
 };
 
@@ -46,8 +47,8 @@ struct Norm {
   float epsilon;
   float momentum;       ///< the share of the batch in the running statistics
   bool frozen = false;  ///< takes the running statistics also in training, and leaves them as they are
-  std::span<const float> scale;
-  std::span<const float> offset;
+  std::span<float> scale;
+  std::span<float> offset;
   std::span<float> d_scale;
   std::span<float> d_offset;
   std::span<float> running_mean;
@@ -109,6 +110,7 @@ class Value {
   };
   void close_statistics(Norm& n);
   void close_norm_gradient(Norm& n);
+  void restate(Norm& n);
 
   const Machine& machine_;
   std::vector<Sums> sums_;  ///< one a thread

@@ -30,9 +30,9 @@ void expect_it_learns(const Graph& graph, int frozen) {
     last = softmax_cross_entropy(scores, targets, 3, d_scores).mean;
     if (step == 0) first = last;
     ASSERT_TRUE(network.backward(d_scores));
-    optimizer->step(1e-3f, pool);
+    optimizer->step(1e-4f, pool);
   }
-  EXPECT_LT(last, 0.9 * first) << graph.name;
+  EXPECT_LT(last, 0.98 * first) << graph.name;
 }
 
 class transfer_of : public ::testing::TestWithParam<const char*> {};

@@ -91,4 +91,26 @@ Result<Graph> fit_head(Graph graph, const data::Dataset& pictures, ThreadPool& p
   return with_head(std::move(graph), network.to_graph());
 }
 
+Result<Graph> restate_norms(const Graph& graph, const data::Dataset& pictures, ThreadPool& pool,
+                            const HeadOptions& options) {
+  // Spread over the data set, whose pictures come class by class.
+  const std::size_t all = pictures.items.size(), count = std::min<std::size_t>(kBatch, all);
+  data::Dataset some{.name = pictures.name, .items = {}, .owner = pictures.owner};
+  for (std::size_t i = 0; i < count; ++i) some.items.push_back(pictures.items[i * all / count]);
+  LINNET_TRY(const auto batches, data::Batches::make(some, {.size = kBatch,
+                                                            .input = graph.input_shape(),
+                                                            .preprocessing = *graph.preprocessing,
+                                                            .epochs = 1,
+                                                            .threads = pool.threads(),
+                                                            .report = options.warn}));
+  // As frozen, the backbone's values take little memory.
+  LINNET_TRY(Network network, Network::make(graph, kBatch, pool,
+                                            {.isa = options.isa, .frozen_layers = backbone_layers(graph)}));
+  LINNET_TRY(const data::Batch* const batch, batches->next());
+  const std::size_t values =
+      static_cast<std::size_t>(batch->images) * static_cast<std::size_t>(graph.input_shape().size());
+  LINNET_CHECK(network.restate_norms(std::span(batch->pixels).first(values)));
+  return network.to_graph();
+}
+
 }  // namespace linnet::train

@@ -25,4 +25,9 @@ struct HeadOptions {
 Result<Graph> fit_head(Graph graph, const data::Dataset& pictures, ThreadPool& pool,
                        const HeadOptions& options);
 
+/// `graph` with statistics of these pictures, or of a few of them from all classes, in its batch norms
+/// (Network::restate_norms()); it computes the same. Errors: as Batches::make; too little memory.
+Result<Graph> restate_norms(const Graph& graph, const data::Dataset& pictures, ThreadPool& pool,
+                            const HeadOptions& options);
+
 }  // namespace linnet::train
