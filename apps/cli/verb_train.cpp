@@ -139,6 +139,9 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
     note(fmt::format("{}: {} images to train with, {} held out, {} to test; {}{} threads, {}, seed {}",
                      to_string(config), images, held_out, kept_test.items.size(), processes, threads,
                      to_string(isa), recipe.seed));
+    if (job.size() > 1)
+      note(
+          "Should one of them end, all do; the same command with --resume goes on from the last checkpoint.");
     if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
   }
   stop_at_signals(job);
