@@ -142,6 +142,10 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
     if (job.size() > 1)
       note(
           "Should one of them end, all do; the same command with --resume goes on from the last checkpoint.");
+    if (job.size() > 1 && options.threads == 0 && threads < job.share_of_cores())
+      note(fmt::format(
+          "mpirun binds each process to {} cores; mpirun --bind-to none lets it have its share, {}.", threads,
+          job.share_of_cores()));
     if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
   }
   stop_at_signals(job);
