@@ -212,9 +212,14 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
 
 Result<int> run(const TrainOptions& options) {
   TrainJob job;
-  Result<int> code = run_in(job, options);
-  if (!code) job.give_up(code.error());
-  return code;
+  try {
+    Result<int> code = run_in(job, options);
+    if (!code) job.give_up(code.error());
+    return code;
+  } catch (const std::exception& error) {  // too little memory, say
+    job.give_up(Error{fmt::format("linnet train: {}", error.what())});
+    throw;
+  }
 }
 
 }  // namespace
