@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""linnet train under mpirun, end to end: train_mpi.py LINNET MPIRUN. On pictures that it makes itself."""
+"""linnet train under mpirun, end to end: train_mpi.py LINNET MPIRUN LIBDIR. On pictures that it makes itself."""
 import json
 import os
 import pathlib
@@ -13,6 +13,7 @@ import time
 
 LINNET = pathlib.Path(sys.argv[1])
 MPIRUN = sys.argv[2]
+LIBRARIES = sys.argv[3]
 SKIPPED = 77
 
 
@@ -67,9 +68,9 @@ def the_loss_path_is_that_of_one_process(data, work):
     for threads in (1, 2, 3):
         run(command(1, data, work / f"one{threads}", *flags, threads=threads))
         one[threads] = losses(work / f"one{threads}")
-    result = json.loads(run(command(2, data, work / "two", *flags)).stdout)
+    result = json.loads(run(command(2, data, work / "joint", *flags)).stdout)
     check(result["images"] == 60 and result["epochs"] == 4, f"another run's result: {result}")
-    two, apart = losses(work / "two"), 0.0
+    two, apart = losses(work / "joint"), 0.0
     for epoch, loss in enumerate(one[1]):
         apart = max(apart, *(abs(one[threads][epoch] - loss) for threads in (2, 3)))
         distance = abs(two[epoch] - loss)
@@ -125,12 +126,18 @@ def a_dead_rank_ends_the_job_and_it_goes_on(data, work):
 def what_cannot_be_is_said_once(data, work):
     said = run(command(2, data, work / "bad", batch=9), code=2).stderr
     check(said.count("--batch-size 9 cannot be shared out evenly by 2 processes") == 1, said)
+
+
+def mpi_is_loaded_where_it_is_installed(data, work):
     (work / "bin").mkdir()
     alone = work / "bin" / "linnet"
     shutil.copy(LINNET, alone)
     said = run(command(2, data, work / "bad", linnet=alone), code=1).stderr
     check(said.count("built without MPI; install libopenmpi-dev") == 1, said)
-    run(command(1, data, work / "good", "--epochs", "1", linnet=alone))
+    run(command(1, data, work / "one", "--epochs", "1", linnet=alone))
+    (work / LIBRARIES / "linnet").mkdir(parents=True)
+    shutil.copy(LINNET.parent / "linnet_mpi.so", work / LIBRARIES / "linnet")
+    run(command(2, data, work / "two", "--epochs", "1", linnet=alone))
 
 
 def main():
@@ -144,6 +151,7 @@ def main():
         the_loss_path_is_that_of_one_process(data, work)
         a_dead_rank_ends_the_job_and_it_goes_on(data, work)
         what_cannot_be_is_said_once(data, work)
+        mpi_is_loaded_where_it_is_installed(data, work)
 
 
 main()
