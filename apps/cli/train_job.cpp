@@ -20,12 +20,12 @@ Result<void> TrainJob::join() {
 
 std::string TrainJob::prefix() const { return first() ? "" : fmt::format("rank {}: ", launch_->rank); }
 
-int TrainJob::default_threads() const {
-  const int allowed = linnet::default_threads();
-  if (!launch_) return allowed;
+int TrainJob::share_of_cores() const {
   const auto cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  return std::clamp(cores / launch_->local_size, 1, allowed);
+  return std::max(1, cores / (launch_ ? launch_->local_size : 1));
 }
+
+int TrainJob::default_threads() const { return std::min(share_of_cores(), linnet::default_threads()); }
 
 void TrainJob::leave() {
   if (job_) job_->leave();

@@ -19,8 +19,9 @@ class TrainJob {
   bool first() const { return !launch_ || launch_->rank == 0; }
   /// What every line that another rank prints begins with, "rank 1: "; empty for the first.
   std::string prefix() const;
-  /// This process's share of the machine's cores, or what mpirun bound it to.
+  /// This process's share of the machine's cores, or fewer where mpirun binds it to fewer.
   int default_threads() const;
+  int share_of_cores() const;
 
   /// Everything went well: from now on this process is alone.
   void leave();

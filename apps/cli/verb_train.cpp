@@ -194,6 +194,13 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
     note(fmt::format("{}: {} images to train with, {} held out, {} to test; {}{} threads, {}, seed {}",
                      start.name, images, held_out, pictures.test.items.size(), processes, threads,
                      to_string(isa), recipe.seed));
+    if (job.size() > 1)
+      note(
+          "Should one of them end, all do; the same command with --resume goes on from the last checkpoint.");
+    if (job.size() > 1 && options.threads == 0 && threads < job.share_of_cores())
+      note(fmt::format(
+          "mpirun binds each process to {} cores; mpirun --bind-to none lets it have its share, {}.", threads,
+          job.share_of_cores()));
     if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
   }
   stop_at_signals(job);
@@ -238,9 +245,14 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
 
 Result<int> run(const TrainOptions& options) {
   TrainJob job;
-  Result<int> code = run_in(job, options);
-  if (!code) job.give_up(code.error());
-  return code;
+  try {
+    Result<int> code = run_in(job, options);
+    if (!code) job.give_up(code.error());
+    return code;
+  } catch (const std::exception& error) {  // too little memory, say
+    job.give_up(Error{fmt::format("linnet train: {}", error.what())});
+    throw;
+  }
 }
 
 }  // namespace
