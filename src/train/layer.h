@@ -38,8 +38,10 @@ class Layer {
   std::vector<Edge>& inputs() { return inputs_; }
   Value& output() { return output_; }
   virtual ScratchSize scratch_size() const = 0;
-  /// The weights, and their gradient that the threads sum; or empty.
+  /// The gradient of the weights; or empty.
   virtual std::span<float> d_weight() { return {}; }
+  /// Whether each thread has sums of its own for it, in Scratch::partial, and not a part of it.
+  virtual bool has_partials() const { return true; }
 
   // Every thread calls each of these once, all before any calls the next.
   /// Brings the weights into the order that forward() reads.

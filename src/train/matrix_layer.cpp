@@ -37,7 +37,8 @@ class MatrixLayer final : public Layer {
             .columns = rows * pitch(depth_),
             .pairs = products_.pairs()};
   }
-  std::span<float> d_weight() override { return by_channels_ ? std::span<float>() : weights_.gradient; }
+  std::span<float> d_weight() override { return weights_.gradient; }
+  bool has_partials() const override { return !by_channels_; }
 
   void pack_forward(int thread) override { products_.pack(thread, false, weights_.bias, packed_forward_); }
   void pack_backward(int thread) override {

@@ -18,6 +18,7 @@
 #include "base/thread_pool.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/kernels_train.h"
+#include "train/collective.h"
 
 namespace linnet::train {
 
@@ -32,9 +33,12 @@ struct Machine {
   const cpu::BatchNormKernels<cpu::Bf16>& batch_norm_bf16;
   const cpu::HalfKernels<cpu::Bf16>& kernels_bf16;
   const cpu::KernelsProductsBf16* products = nullptr;  ///< nullptr: products are float32's
+  Collective* norms = nullptr;  ///< joins batch norms' statistics; nullptr: they are of these images alone
   // Of the step that runs:
   int images = 0;
+  std::int64_t first_image = 0;  ///< what they count from in the batch of all ranks
   bool training = false;
+  bool restating = false;  ///< Network::restate_norms()
   std::uint64_t step = 0;  ///< counts the forward passes in training
 };
 
@@ -53,9 +57,10 @@ using Rows = RowsOf<float>;
 /// A batch norm: its constants, its statistics of the batch, and what they make of a value.
 struct Norm {
   float epsilon;
-  float momentum;  ///< the share of the batch in the running statistics
-  std::span<const float> scale;
-  std::span<const float> offset;
+  float momentum;       ///< the share of the batch in the running statistics
+  bool frozen = false;  ///< takes the running statistics also in training, and leaves them as they are
+  std::span<float> scale;
+  std::span<float> offset;
   std::span<float> d_scale;
   std::span<float> d_offset;
   std::span<float> running_mean;
@@ -79,9 +84,9 @@ class Value {
   const Shape shape;
   const bool half;
   cpu::Finish finish;
-  std::vector<Norm> norm;         ///< one, or none
-  std::span<float> d_bias;        ///< of the layer that writes z, where no norm follows; or empty
-  std::byte* z = nullptr;         ///< [batch, H, W, C]
+  std::vector<Norm> norm;   ///< one, or none
+  std::span<float> d_bias;  ///< of the layer that writes z, where no norm follows but a frozen one; or empty
+  std::byte* z = nullptr;   ///< [batch, H, W, C]
   std::byte* gradient = nullptr;  ///< of the norm's output, [batch, H, W, C]; nullptr: nobody asks for it
   bool needs_gradient = true;
 
@@ -153,9 +158,14 @@ class Value {
   template <class T, class Y>
   void normalise_gradient(void (*kernel)(const cpu::NormaliseGradientOf<T, Y>&), std::int64_t pixel,
                           std::int64_t pixels, Y* dz, std::ptrdiff_t row, int zeros) const;
+  void close_norm_gradient(Norm& n);
+  void restate(Norm& n);
 
   const Machine& machine_;
   std::vector<Sums> sums_;  ///< one a thread
+  // A norm's, [C]; of these images at first, then of all that it normalises together:
+  double pixels_ = 0;
+  std::vector<double> means_, squares_;
 };
 
 /// How a layer reads a value.

@@ -74,6 +74,9 @@ std::string to_json(const Recipe& r) {
                {"seed", r.seed}};
   // Checkpoints of float32 from before there was another go on.
   if (r.precision != cpu::Precision::kFloat32) json["precision"] = cpu::to_string(r.precision);
+  if (r.frozen_layers > 0) json["frozen_layers"] = r.frozen_layers;
+  if (r.frozen_norms) json["frozen_norms"] = true;
+  if (r.sync_norms) json["sync_batch_norm"] = true;
   return json.dump();
 }
 
