@@ -74,7 +74,8 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     weight_bytes_ = static_cast<std::int64_t>(packed_.bytes());
     shared_ = is_worth_sharing(out_.pixels(), out_.c, depth);
     layout_ = layout;
-    kernel_scratch_ = whole_lines(static_cast<std::int64_t>(convolution_scratch_s8(layout, depth)));
+    kernel_scratch_ =
+        whole_lines(static_cast<std::int64_t>(convolution_scratch_s8(layout, window.kernel_h, depth)));
     scratch_ = kernel_scratch_;
     if (pads()) scratch_ += whole_lines(window.kernel_h * padded_row());
   }
@@ -114,7 +115,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     run_(a);
   }
   std::int64_t window_scratch(std::int64_t n) const override {
-    return static_cast<std::int64_t>(convolution_scratch_s8(layout_, depth(), static_cast<int>(n)));
+    return static_cast<std::int64_t>(convolution_scratch_s8(layout_, 1, depth(), static_cast<int>(n)));
   }
 
   int input_rows() const override { return in_.h; }

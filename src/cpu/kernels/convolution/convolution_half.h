@@ -92,9 +92,13 @@ inline constexpr int converted_pixels_half(int depth) {
   return kTile * (tiles > 1 ? tiles : 1);
 }
 
-/// Bytes of scratch that a thread needs: with a vector behind the values.
-inline constexpr std::ptrdiff_t scratch_half(const HalfLayout& l, int depth) {
-  if (l.chunk > 1) return std::ptrdiff_t{2} * packed_run_half(l, depth) * chunked_pixels_half(l, depth) + 64;
+/// Bytes of scratch that a thread needs: with a vector behind the values. An ISA with chunks reads a single
+/// run in place, but for what is left of it.
+inline constexpr std::ptrdiff_t scratch_half(const HalfLayout& l, int runs, int depth) {
+  if (l.chunk > 1) {
+    const int row = runs > 1 ? packed_run_half(l, depth) : depth % l.chunk ? l.chunk : 0;
+    return std::ptrdiff_t{2} * row * chunked_pixels_half(l, depth) + 64;
+  }
   return l.converts ? std::ptrdiff_t{depth} * 4 * converted_pixels_half(depth) + 64 : 0;
 }
 

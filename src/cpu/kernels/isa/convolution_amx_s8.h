@@ -157,7 +157,7 @@ void convolution_s8(const ConvolutionS8& a) {
   const int block = convolution_block_s8(Dot::kLayout, depth, a.pixels);
   std::int32_t* const x_sums =
       a.zero_w
-          ? reinterpret_cast<std::int32_t*>(a.scratch + (block * row + kConvolutionSlackS8 + 63) / 64 * 64)
+          ? reinterpret_cast<std::int32_t*>(a.scratch + (block * gathered_row_s8(Dot::kLayout, a.runs, depth) + kConvolutionSlackS8 + 63) / 64 * 64)
           : nullptr;
   ConvolutionEnd to_y(a, x_sums);
   TilePipeline<TileS8, ConvolutionEnd> pipeline(to_y);
