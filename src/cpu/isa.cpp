@@ -176,8 +176,8 @@ const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies) {
     case Isa::kAvx2: return avx2::kernels_bf16();
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
-    case Isa::kAvx512Amx:
       return multiplies && multiplies_bf16(isa) ? avx512_bf16::kernels_bf16() : avx512::kernels_bf16();
+    case Isa::kAvx512Amx: return multiplies ? avx512_amx::kernels_bf16() : avx512::kernels_bf16();
 #elif defined(__aarch64__)
     case Isa::kNeon:
     case Isa::kNeonDot: return neon::kernels_bf16();

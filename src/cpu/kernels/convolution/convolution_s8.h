@@ -96,14 +96,20 @@ inline constexpr int convolution_block_s8(const ConvolutionLayoutS8& layout, int
   const int block = fitting < kLeastPixels ? kLeastPixels : fitting;
   return pixels < block ? pixels : block;
 }
+/// Bytes of scratch a pixel: its window, but where an ISA with chunks reads a single run in place what is
+/// left of it.
+inline constexpr int gathered_row_s8(const ConvolutionLayoutS8& layout, int runs, int depth) {
+  if (layout.chunk > layout.group && runs == 1) return depth % layout.chunk ? layout.chunk : 0;
+  return padded_depth_s8(layout, depth) * layout.bytes;
+}
 /// Bytes behind the gathered block that a kernel may write: a vector's.
 inline constexpr int kConvolutionSlackS8 = 64;
-/// Bytes of scratch for `depth` = R * S * C and calls of up to `pixels` pixels: gathered pixels, the slack,
-/// and a sum a pixel.
-inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int depth,
+/// Bytes of scratch for `depth` = R * S * C in `runs` runs and calls of up to `pixels` pixels: gathered
+/// pixels, the slack, and a sum a pixel.
+inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int runs, int depth,
                                                     int pixels = 0x7fffffff) {
   const auto block = static_cast<std::size_t>(convolution_block_s8(layout, depth, pixels));
-  const auto row = static_cast<std::size_t>(padded_depth_s8(layout, depth) * layout.bytes);
+  const auto row = static_cast<std::size_t>(gathered_row_s8(layout, runs, depth));
   return (block * row + kConvolutionSlackS8 + 63) / 64 * 64 + (block * sizeof(std::int32_t) + 63) / 64 * 64;
 }
 

@@ -2,7 +2,10 @@
 // finish_body.h.
 //
 // A block is a few tiles of pixels by a few vectors of output channels, all of the depth. Its sums go to
-// memory in the L1 cache, since registers cannot read a tile; the caller takes them from there to y.
+// memory in the L1 cache, since registers cannot read a tile, and from there to y while the next block is
+// multiplied. A tile is stored only where the next block needs its place: a store waits for the products
+// before it, and lets none pass, so four stores in a row would add their time to the products'; between them
+// they cost little.
 #pragma once
 
 #include "cpu/kernels/isa/tiles_amx.h"
@@ -18,8 +21,7 @@ struct TileOperands {
   int chunks;              ///< whole ones
   const std::byte* tail;   ///< [pixels, kTileBytes]: what is left of the depth, with zeros behind; or nullptr
   const std::byte* weight;
-  int vectors;       ///< of the panel
-  const void* bias;  ///< [vectors, 16] int32 or float32
+  int vectors;  ///< of the panel
 };
 
 template <int kBegin, int kEnd, class F>
@@ -30,77 +32,136 @@ inline __attribute__((always_inline)) void unroll(const F& f) {
   }
 }
 
-/// kRowTiles x kVectors accumulators, tiles 0 to 3: row tile i is of the pixels from pixel[i] on, vectors
-/// from `first` on. sums: [row tile, row, vector of the panel, 16].
-template <class Op, int kRowTiles, int kVectors>
-inline __attribute__((always_inline)) void multiply_tiles(const TileOperands& o, const int* pixel, int rows,
-                                                          int first, std::byte* sums) {
-  static_assert(kRowTiles * kVectors <= 4 && (kRowTiles <= 2 || kVectors == 1));
-  const std::ptrdiff_t row = std::ptrdiff_t{o.vectors} * kTileBytes;
-  const std::byte* const bias = static_cast<const std::byte*>(o.bias) + first * kTileBytes;
-  unroll<0, kRowTiles>([&]<int i>() __attribute__((always_inline)) {
-    unroll<0, kVectors>([&]<int j>() __attribute__((always_inline)) {
-      load_tile<i * kVectors + j>(bias + j * kTileBytes, 0);
-    });
-  });
-  const std::byte* w = o.weight + first * kTileBytes;
-  const auto chunk = [&](const std::byte* x, std::ptrdiff_t x_pixel) __attribute__((always_inline)) {
-    if constexpr (kRowTiles <= 2) {
-      unroll<0, kRowTiles>([&]<int i>() __attribute__((always_inline)) {
-        load_tile<4 + i>(x + pixel[i] * x_pixel, x_pixel);
-      });
+/// Tiles of pixels that a block of a panel of so many vectors has: four accumulators where there are as many.
+constexpr int row_tiles(int vectors) { return vectors == 1 ? 4 : vectors == 2 ? 2 : 1; }
+constexpr int kMostTiles = 4;
+
+/// Pixels one behind the other whose sums are in memory.
+struct FinishedRun {
+  const std::byte* sums;  ///< [pixels, vectors, 16]
+  int vectors;
+  int channel;  ///< of the layer, the panel's first
+  int first;    ///< pixel
+  int pixels;
+};
+
+/// Multiplies block after block. End: finish(const FinishedRun&), which takes sums to y.
+template <class Op, class End>
+class TilePipeline {
+ public:
+  explicit TilePipeline(const End& end) : end_(end) {}
+
+  /// All `pixels` pixels of a panel, in tiles of `rows` rows, which are configured. The last tile ends with
+  /// the pixels, and so repeats some of the one before it where they do not divide. finish() has not been
+  /// called for all of them before flush().
+  void multiply(const TileOperands& o, int channel, int pixels, int rows) {
+    switch (o.vectors) {
+      case 1: return blocks<1>(o, channel, pixels, rows);
+      case 2: return blocks<2>(o, channel, pixels, rows);
+      default: return blocks<3>(o, channel, pixels, rows);
+    }
+  }
+  void flush() {
+    unroll<0, kMostTiles>([&]<int i>() __attribute__((always_inline)) { store_waiting<i>(); });
+    accumulators_ = 0;
+    finish();
+  }
+
+ private:
+  template <int kVectors>
+  void blocks(const TileOperands& o, int channel, int pixels, int rows) {
+    constexpr int kRowBytes = kVectors * kTileBytes;
+    int pixel[kMostTiles];
+    for (int next = 0; next < pixels;) {
+      const int first = next;
+      int tiles = 0;
+      for (; tiles < row_tiles(kVectors) && next < pixels; ++tiles, next += rows)
+        pixel[tiles] = next + rows <= pixels ? next : pixels - rows;
+      if constexpr (kVectors == 3) {
+        block<1, 3>(o, pixel);
+      } else if constexpr (kVectors == 2) {
+        if (tiles == 1)
+          block<1, 2>(o, pixel);
+        else
+          block<2, 2>(o, pixel);
+      } else {
+        switch (tiles) {
+          case 1: block<1, 1>(o, pixel); break;
+          case 2: block<2, 1>(o, pixel); break;
+          case 3: block<3, 1>(o, pixel); break;
+          default: block<4, 1>(o, pixel); break;
+        }
+      }
+      finish();
+      // What the last tile repeats of the one before it lies between the two.
+      const int whole = next <= pixels ? tiles : tiles - 1;
+      runs_ = 0;
+      if (whole > 0) runs_of_[runs_++] = {sums_, kVectors, channel, first, whole * rows};
+      if (whole < tiles) {
+        const int begin = first + whole * rows;
+        runs_of_[runs_++] = {sums_ + (whole * rows + begin - pixel[whole]) * kRowBytes, kVectors, channel,
+                             begin, pixels - begin};
+      }
+      accumulators_ = tiles * kVectors;
+      row_bytes_ = kRowBytes;
+      for (int i = 0; i < tiles; ++i)
+        for (int j = 0; j < kVectors; ++j)
+          places_[i * kVectors + j] = sums_ + i * rows * kRowBytes + j * kTileBytes;
+    }
+  }
+
+  /// The products of kRowTiles x kVectors accumulators, tiles 0 to 3, in the place of those that wait there.
+  template <int kRowTiles, int kVectors>
+  inline __attribute__((always_inline)) void block(const TileOperands& o, const int* pixel) {
+    const std::ptrdiff_t row = std::ptrdiff_t{kVectors} * kTileBytes;
+    const std::byte* w = o.weight;
+    const auto chunk = [&]<bool kFirst>(const std::byte* x, std::ptrdiff_t x_pixel)
+        __attribute__((always_inline)) {
       unroll<0, kVectors>([&]<int j>() __attribute__((always_inline)) {
         load_tile<6 + j % 2>(w + j * kTileBytes, row);
         unroll<0, kRowTiles>([&]<int i>() __attribute__((always_inline)) {
-          Op::template multiply_add<i * kVectors + j, 4 + i, 6 + j % 2>();
+          constexpr int kC = i * kVectors + j;
+          constexpr int kA = 4 + i % 2;
+          if constexpr (j == 0 || kRowTiles > 2) load_tile<kA>(x + pixel[i] * x_pixel, x_pixel);
+          if constexpr (kFirst) {
+            store_waiting<kC>();
+            zero_tile<kC>();
+          }
+          Op::template multiply_add<kC, kA, 6 + j % 2>();
         });
       });
+      w += kTileRows * row;
+    };
+    if (o.chunks > 0) {
+      chunk.template operator()<true>(o.x, o.x_pixel);
+      for (int c = 1; c < o.chunks; ++c) chunk.template operator()<false>(o.x + c * kTileBytes, o.x_pixel);
+      if (o.tail) chunk.template operator()<false>(o.tail, kTileBytes);
     } else {
-      load_tile<6>(w, row);
-      unroll<0, kRowTiles>([&]<int i>() __attribute__((always_inline)) {
-        load_tile<4 + i % 2>(x + pixel[i] * x_pixel, x_pixel);
-        Op::template multiply_add<i, 4 + i % 2, 6>();
-      });
+      chunk.template operator()<true>(o.tail, kTileBytes);
     }
-    w += kTileRows * row;
-  };
-  for (int c = 0; c < o.chunks; ++c) chunk(o.x + c * kTileBytes, o.x_pixel);
-  if (o.tail) chunk(o.tail, kTileBytes);
-  unroll<0, kRowTiles>([&]<int i>() __attribute__((always_inline)) {
-    unroll<0, kVectors>([&]<int j>() __attribute__((always_inline)) {
-      store_tile<i * kVectors + j>(sums + i * rows * row + (first + j) * kTileBytes, row);
-    });
-  });
-}
-
-/// Tiles of pixels that a block of a panel of so many vectors has: as many accumulators as there are tiles
-/// for.
-constexpr int row_tiles(int vectors) { return vectors == 1 ? 4 : vectors == 3 ? 1 : 2; }
-/// Bytes of sums of any block.
-constexpr int kBlockSumsBytes = 2 * 4 * kTileRows * kTileBytes;
-
-/// A block of `tiles` tiles of pixels, at most row_tiles(kVectors).
-template <class Op, int kVectors>
-inline __attribute__((always_inline)) void multiply_block(const TileOperands& o, const int* pixel, int tiles,
-                                                          int rows, std::byte* sums) {
-  if constexpr (kVectors == 4) {
-    if (tiles == 1) return multiply_tiles<Op, 1, 4>(o, pixel, rows, 0, sums);
-    multiply_tiles<Op, 2, 2>(o, pixel, rows, 0, sums);
-    multiply_tiles<Op, 2, 2>(o, pixel, rows, 2, sums);
-  } else if constexpr (kVectors == 3) {
-    multiply_tiles<Op, 1, 3>(o, pixel, rows, 0, sums);
-  } else if constexpr (kVectors == 2) {
-    if (tiles == 1) return multiply_tiles<Op, 1, 2>(o, pixel, rows, 0, sums);
-    multiply_tiles<Op, 2, 2>(o, pixel, rows, 0, sums);
-  } else {
-    switch (tiles) {
-      case 1: return multiply_tiles<Op, 1, 1>(o, pixel, rows, 0, sums);
-      case 2: return multiply_tiles<Op, 2, 1>(o, pixel, rows, 0, sums);
-      case 3: return multiply_tiles<Op, 3, 1>(o, pixel, rows, 0, sums);
-      default: return multiply_tiles<Op, 4, 1>(o, pixel, rows, 0, sums);
-    }
+    unroll<kRowTiles * kVectors, kMostTiles>([&]<int i>()
+                                                 __attribute__((always_inline)) { store_waiting<i>(); });
   }
-}
+
+  template <int kTile>
+  inline __attribute__((always_inline)) void store_waiting() {
+    if (kTile < accumulators_) store_tile<kTile>(places_[kTile], row_bytes_);
+  }
+
+  void finish() {
+    for (int i = 0; i < runs_; ++i) end_.finish(runs_of_[i]);
+    runs_ = 0;
+  }
+
+  const End& end_;
+  int accumulators_ = 0;  ///< of the block before, still in their tiles
+  int runs_ = 0;          ///< of pixels of that block
+  std::ptrdiff_t row_bytes_ = 0;
+  std::byte* places_[4];
+  FinishedRun runs_of_[2];
+  /// One block's, and a vector behind them that may be read.
+  alignas(64) std::byte sums_[(kMostTiles * kTileRows + 4) * kTileBytes];
+};
 
 /// Rows of a tile for `pixels` pixels and `products` tiles of weights: as even as they can be where that
 /// saves more than it costs to configure them.
@@ -109,22 +170,6 @@ inline int choose_rows(int pixels, std::ptrdiff_t products) {
   const int even = (pixels + tiles - 1) / tiles;
   constexpr int kConfigureCycles = 320;  // there and back
   return pixels < kTileRows || products * tiles * (kTileRows - even) > kConfigureCycles ? even : kTileRows;
-}
-
-/// Calls block(pixel, tiles, begin) for all blocks of up to kTiles tiles of `rows` rows: pixel[i] is the
-/// first of tile i, of which the pixels from begin[i] on are new. The last tile ends with the pixels, and so
-/// repeats some of the one before it where they do not divide.
-template <int kTiles, class Block>
-inline __attribute__((always_inline)) void for_blocks(int pixels, int rows, const Block& block) {
-  int pixel[kTiles], begin[kTiles];
-  for (int next = 0; next < pixels;) {
-    int tiles = 0;
-    for (; tiles < kTiles && next < pixels; ++tiles, next += rows) {
-      begin[tiles] = next;
-      pixel[tiles] = next + rows <= pixels ? next : pixels - rows;
-    }
-    block(pixel, tiles, begin);
-  }
 }
 
 }  // namespace
