@@ -1,5 +1,6 @@
 // The kernels of training against plain loops in double, on every ISA, in memory that ends at a page without
 // access.
+#include "base/float_formats.h"
 #include "cpu/kernels/gradient/train_test.h"
 
 namespace linnet::cpu {
@@ -136,6 +137,46 @@ TEST(batch_norm, statistics_are_sums_of_what_is_apart_from_the_shift) {
     expect_sums(sum, first);
     expect_sums(squares, second);
   });
+}
+
+TEST(batch_norm, stored_as_bfloat16_every_value_is_the_nearest) {
+  for (const Isa isa : available_isas())
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      SCOPED_TRACE(fmt::format("seed {}, {}", seed, to_string(isa)));
+      Draw draw(seed);
+      const int pixels = draw.between(1, 40);
+      const int c = draw.channels();
+      Guarded<float> z(size_of(pixels * c)), shift(size_of(c)), sum(size_of(c)), squares(size_of(c));
+      Guarded<Bf16> stored(z.size()), dv(z.size());
+      for (auto* values : {&z, &shift}) draw.fill(*values);
+      const BatchNormKernels<Bf16>& kernels = batch_norm_bf16(isa);
+      kernels.statistics({.z = z.data(),
+                          .row = c,
+                          .pixels = pixels,
+                          .c = c,
+                          .shift = shift.data(),
+                          .sum = sum.data(),
+                          .sum_squares = squares.data(),
+                          .stored = stored.data()});
+      kernels.activation_gradient({.dy = z.data(),
+                                   .earlier = nullptr,
+                                   .z = stored.data(),
+                                   .multiply = nullptr,
+                                   .add = nullptr,
+                                   .mean = nullptr,
+                                   .dv = dv.data(),
+                                   .row = c,
+                                   .pixels = pixels,
+                                   .c = c,
+                                   .finish = Finish::kNone,
+                                   .sum = sum.data(),
+                                   .sum_centred = squares.data()});
+      EXPECT_TRUE(stored.intact() && dv.intact());
+      for (std::size_t i = 0; i < z.size(); ++i) {
+        ASSERT_EQ(stored[i].bits, bfloat16_from_float(z[i])) << i;
+        ASSERT_EQ(dv[i].bits, stored[i].bits) << i;
+      }
+    }
 }
 
 constexpr Finish kFinishes[] = {Finish::kNone, Finish::kRelu, Finish::kRelu6, Finish::kHardSwish,
