@@ -1,4 +1,4 @@
-#include "train/run/fit_head.h"
+#include "train/run/adapt.h"
 
 #include <algorithm>
 #include <numeric>
@@ -26,7 +26,7 @@ struct Features {
 };
 
 Result<Features> features_of(const Graph& backbone, const data::Dataset& pictures, int threads,
-                             const HeadOptions& options) {
+                             const AdaptOptions& options) {
   LINNET_TRY(const auto executor, cpu::make_executor(backbone, {.threads = threads, .isa = options.isa}));
   LINNET_TRY(const auto batches, data::Batches::make(pictures, {.size = kBatch,
                                                                 .input = backbone.input_shape(),
@@ -53,7 +53,7 @@ Result<Features> features_of(const Graph& backbone, const data::Dataset& picture
 }  // namespace
 
 Result<Graph> fit_head(Graph graph, const data::Dataset& pictures, ThreadPool& pool,
-                       const HeadOptions& options) {
+                       const AdaptOptions& options) {
   const Halves halves = split_at_head(graph);
   LINNET_TRY(const Features features, features_of(halves.backbone, pictures, pool.threads(), options));
   const std::size_t count = features.labels.size();
@@ -92,7 +92,7 @@ Result<Graph> fit_head(Graph graph, const data::Dataset& pictures, ThreadPool& p
 }
 
 Result<Graph> restate_norms(const Graph& graph, const data::Dataset& pictures, ThreadPool& pool,
-                            const HeadOptions& options) {
+                            const AdaptOptions& options) {
   // Spread over the data set, whose pictures come class by class.
   const std::size_t all = pictures.items.size(), count = std::min<std::size_t>(kBatch, all);
   data::Dataset some{.name = pictures.name, .items = {}, .owner = pictures.owner};
