@@ -21,8 +21,8 @@ struct AdaptOptions {
   std::function<void(const Error&)> warn = {};                             ///< a picture that is bad
 };
 
-/// `graph` as replace_head() gave it, its head trained by AdamW on the features of the pictures as they are,
-/// each computed once. Errors: as Batches::make; too little memory.
+/// `graph` as replace_head() gave it, its head trained by AdamW on the features of the pictures and of
+/// their mirror images, computed once. Errors: as Batches::make; too little memory.
 Result<Graph> fit_head(Graph graph, const data::Dataset& pictures, ThreadPool& pool,
                        const AdaptOptions& options);
 
