@@ -104,6 +104,8 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   with_default("--dropout", recipe.dropout, "Share of the classifier's inputs that a step leaves out", "S");
   with_default("--norm-momentum", recipe.norm_momentum, "A batch's share in the batch norms' statistics",
                "S");
+  verb.add_flag("--sync-batch-norm", recipe.sync_norms,
+                "Under mpirun: batch norms take the statistics of all processes' images, not of their own");
   with_default("--initialisation", options.initialisation,
                "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)", "I");
   with_default("--augment", options.augment,

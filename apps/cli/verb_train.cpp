@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "api/evaluate.h"
 #include "base/file.h"
@@ -15,6 +16,7 @@
 #include "quantize/images.h"
 #include "train/run/adapt.h"
 #include "train/run/trainer.h"
+#include "train_job.h"
 #include "train_options.h"
 #include "train_report.h"
 #include "train_start.h"
@@ -32,9 +34,21 @@ constexpr std::size_t kCalibration = 512;  // pictures that the int8 model's ran
 std::atomic<bool> stop = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-void stop_at_signals() {
+/// mpirun sends SIGTERM when another rank died, and a little later SIGKILL: then this is all there is time
+/// for.
+constexpr std::string_view kParting =
+    "linnet train: told to stop, by you or because another rank ended. The last checkpoint is whole; the "
+    "same "
+    "command with --resume goes on from it.\n";
+
+void stop_at_signals(const TrainJob& job) {
   struct sigaction action = {};
   action.sa_handler = [](int) { stop = true; };
+  if (job.size() > 1 && job.first())
+    action.sa_handler = [](int) {
+      stop = true;
+      [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kParting.data(), kParting.size());
+    };
   action.sa_flags = SA_RESETHAND;  // a second one ends the process as usual
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
@@ -149,8 +163,9 @@ Result<void> finish(FinishedRun run, const data::Dataset& trained_with, const fs
   return {};
 }
 
-Result<int> run(const TrainOptions& options) {
-  const int threads = options.threads > 0 ? options.threads : default_threads();
+Result<int> run_in(TrainJob& job, const TrainOptions& options) {
+  LINNET_CHECK(job.join());
+  const int threads = options.threads > 0 ? options.threads : job.default_threads();
   LINNET_TRY(data::TrainingData data, data::open_training_data(options.data));
   LINNET_TRY(Start start, start_of(options, data));
   LINNET_TRY(train::Recipe recipe, recipe_of(options, start.graph.input_shape().h));
@@ -170,14 +185,25 @@ Result<int> run(const TrainOptions& options) {
       .resume = options.resume,
       .checkpoint_seconds = options.checkpoint_seconds,
       .isa = isa,
-      .warn = [](const Error& error) { note(error.message); }};
+      .job = job.collective(),
+      .warn = [&](const Error& error) { note(job.prefix() + error.message); }};
   LINNET_TRY(train::Trainer trainer,
              train::Trainer::make(graph, pictures.run, recipe, pool, std::move(run_options)));
-  note(fmt::format("{}: {} images to train with, {} held out, {} to test; {} threads, {}, seed {}",
-                   start.name, images, held_out, pictures.test.items.size(), threads, to_string(isa),
-                   recipe.seed));
-  if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
-  stop_at_signals();
+  if (job.first()) {
+    const std::string processes = job.size() > 1 ? fmt::format("{} processes of ", job.size()) : "";
+    note(fmt::format("{}: {} images to train with, {} held out, {} to test; {}{} threads, {}, seed {}",
+                     start.name, images, held_out, pictures.test.items.size(), processes, threads,
+                     to_string(isa), recipe.seed));
+    if (job.size() > 1)
+      note(
+          "Should one of them end, all do; the same command with --resume goes on from the last checkpoint.");
+    if (job.size() > 1 && options.threads == 0 && threads < job.share_of_cores())
+      note(fmt::format(
+          "mpirun binds each process to {} cores; mpirun --bind-to none lets it have its share, {}.", threads,
+          job.share_of_cores()));
+    if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
+  }
+  stop_at_signals(job);
   StatusLine status;
   const auto write_metrics = [&] {
     return write_file(folder / "metrics.jsonl", train::to_jsonl(trainer.history()));
@@ -195,6 +221,8 @@ Result<int> run(const TrainOptions& options) {
           }};
   LINNET_TRY(const bool finished, trainer.run(observer, stop));
   status.clear();
+  job.leave();
+  if (!job.first()) return finished ? 0 : 1;
   if (!finished) {
     note(fmt::format("Stopped after step {}; the same command with --resume goes on.", trainer.steps_done()));
     return 1;
@@ -213,6 +241,18 @@ Result<int> run(const TrainOptions& options) {
                        .test_is_held_out = pictures.test_is_held_out},
                       pictures.run.train, folder, options.json));
   return 0;
+}
+
+Result<int> run(const TrainOptions& options) {
+  TrainJob job;
+  try {
+    Result<int> code = run_in(job, options);
+    if (!code) job.give_up(code.error());
+    return code;
+  } catch (const std::exception& error) {  // too little memory, say
+    job.give_up(Error{fmt::format("linnet train: {}", error.what())});
+    throw;
+  }
 }
 
 }  // namespace

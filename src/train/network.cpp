@@ -8,6 +8,7 @@
 #include "graph/passes/passes.h"
 #include "plan/placement.h"
 #include "train/constants.h"
+#include "train/gradient_buckets.h"
 #include "train/layer.h"
 
 namespace linnet::train {
@@ -90,13 +91,16 @@ struct Network::Impl {
   AlignedVector<float> scratch_memory;
   std::int64_t activation_bytes = 0;
   bool ready_for_backward = false;
+  std::optional<GradientBuckets> buckets;  ///< where there are other ranks
 
   Impl(Graph g, int n, ThreadPool& p, const NetworkOptions& o)
       : graph(std::move(g)),
         batch(n),
         pool(p),
         options(o),
-        machine{cpu::kernels(o.isa), cpu::kernels_train(o.isa), p.threads()} {}
+        machine{cpu::kernels(o.isa), cpu::kernels_train(o.isa), p.threads()} {
+    if (o.job && o.job->size() > 1 && o.sync_norms) machine.norms = o.job;
+  }
 
   bool frozen(NodeId node) const { return node < first_trained; }
   void take_constants();
@@ -119,6 +123,7 @@ struct Network::Impl {
     });
   }
   void sum_partials(std::span<float> gradient);
+  void share_gradients(Layer& layer);
 };
 
 /// Copies the graph's constants into arenas.
@@ -394,6 +399,17 @@ void Network::Impl::sum_partials(std::span<float> gradient) {
   });
 }
 
+/// After a layer's backward pass: its own gradients, and those of the norm behind it, are final.
+void Network::Impl::share_gradients(Layer& layer) {
+  if (!buckets) return;
+  buckets->done(layer.d_weight());
+  buckets->done(layer.output().d_bias);
+  for (const Norm& norm : layer.output().norm) {
+    buckets->done(norm.d_scale);
+    buckets->done(norm.d_offset);
+  }
+}
+
 Result<Network> Network::make(const Graph& graph, int batch, ThreadPool& pool,
                               const NetworkOptions& options) {
   if (is_int8(graph))
@@ -405,6 +421,11 @@ Result<Network> Network::make(const Graph& graph, int batch, ThreadPool& pool,
       std::make_unique<Impl>(canonical_padding(remove_identity(strip_softmax(graph))), batch, pool, options);
   LINNET_TRY(impl->first_trained, first_trained_layer(impl->graph, options.frozen_layers));
   impl->take_constants();
+  if (options.job && options.job->size() > 1) {
+    std::vector<std::span<float>> parts;
+    for (const Parameter& parameter : impl->parameters) parts.push_back(parameter.gradient);
+    impl->buckets.emplace(impl->gradients, parts, *options.job);
+  }
   LINNET_CHECK(impl->add_layers());
   impl->order_readers();
   LINNET_CHECK(impl->place());
@@ -425,6 +446,7 @@ Result<std::span<const float>> Network::forward(std::span<const float> images, b
     return fail("{}: a step takes 1 to {} images of {} values; {} values were passed", m.graph.name, m.batch,
                 size, images.size());
   m.machine.images = static_cast<int>(n);
+  m.machine.first_image = m.options.job ? m.options.job->rank() * static_cast<std::int64_t>(n) : 0;
   m.machine.training = training;
   if (training) ++m.machine.step;
   m.ready_for_backward = training;
@@ -474,8 +496,10 @@ Result<void> Network::backward(std::span<const float> d_scores) {
     m.on_each_thread(
         [&](int thread, const Scratch& scratch, Range range) { layer.backward(thread, scratch, range); });
     m.sum_partials(layer.d_weight());
+    m.share_gradients(layer);
     m.times[i].backward += seconds() - begin;
   }
+  if (m.buckets) m.buckets->finish();
   return {};
 }
 

@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
 #include "graph/graph.h"
+#include "train/collective.h"
 
 namespace linnet::train {
 
@@ -42,6 +43,10 @@ struct NetworkOptions {
   int frozen_layers = 0;
   bool frozen_norms = false;  ///< all batch norms take and keep the running statistics; they still train
   std::uint64_t seed = 1;     ///< of dropout
+  /// Whose ranks have a part of every batch each, equally large; outlives the network. nullptr: there is but
+  /// one.
+  Collective* job = nullptr;
+  bool sync_norms = false;  ///< batch norms take the statistics of all ranks' images, not of their own
 };
 
 /// Not thread-safe: one step at a time.
@@ -60,8 +65,8 @@ class Network {
   /// n x classes, valid until the next pass. In training batch norms take the batch's statistics and follow
   /// them with their running ones; else they take the running ones. Errors: sizes that do not fit.
   Result<std::span<const float>> forward(std::span<const float> images, bool training);
-  /// The gradients of all parameters from that of the scores of the last forward(…, true). Errors: sizes that
-  /// do not fit, or there was no such pass.
+  /// The gradients of all parameters from that of the scores of the last forward(…, true); with a job, their
+  /// sums over its ranks, the same bits on each. Errors: sizes that do not fit, or there was no such pass.
   Result<void> backward(std::span<const float> d_scores);
 
   /// Gives every batch norm, frozen ones too, the statistics that these images have, and such a scale and

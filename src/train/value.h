@@ -14,6 +14,7 @@
 #include "base/shape.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/kernels_train.h"
+#include "train/collective.h"
 
 namespace linnet::train {
 
@@ -22,8 +23,10 @@ struct Machine {
   const cpu::Kernels& kernels;
   const cpu::KernelsTrain& train;
   int threads;
+  Collective* norms = nullptr;  ///< joins batch norms' statistics; nullptr: they are of these images alone
   // Of the step that runs:
   int images = 0;
+  std::int64_t first_image = 0;  ///< what they count from in the batch of all ranks
   bool training = false;
   bool restating = false;  ///< Network::restate_norms()
   std::uint64_t step = 0;  ///< counts the forward passes in training
@@ -106,10 +109,14 @@ class Value {
     void clear();
   };
   void close_statistics(Norm& n);
+  void close_norm_gradient(Norm& n);
   void restate(Norm& n);
 
   const Machine& machine_;
   std::vector<Sums> sums_;  ///< one a thread
+  // A norm's, [C]; of these images at first, then of all that it normalises together:
+  double pixels_ = 0;
+  std::vector<double> means_, squares_;
 };
 
 /// How a layer reads a value.

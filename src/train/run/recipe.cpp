@@ -72,6 +72,7 @@ std::string to_json(const Recipe& r) {
                {"seed", r.seed}};
   if (r.frozen_layers > 0) json["frozen_layers"] = r.frozen_layers;
   if (r.frozen_norms) json["frozen_norms"] = true;
+  if (r.sync_norms) json["sync_batch_norm"] = true;
   return json.dump();
 }
 

@@ -33,6 +33,7 @@ struct Recipe {
   float norm_momentum = 0.1f;
   int frozen_layers = 0;      ///< as in NetworkOptions
   bool frozen_norms = false;  ///< likewise
+  bool sync_norms = false;  ///< batch norms take the statistics of all processes' images, not of their own
   Initialisation initialisation = Initialisation::kHeFanOut;
   data::Augmentation augmentation = {};
   std::uint64_t seed = 1;
