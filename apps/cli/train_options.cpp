@@ -42,10 +42,10 @@ void take_fine_tuning_defaults(const CLI::App& verb, TrainOptions& options) {
     if (verb.get_option(option)->count() == 0) value = usual;
   };
   train::Recipe& recipe = options.recipe;
-  otherwise("--epochs", recipe.epochs, 20);
+  otherwise("--epochs", recipe.epochs, 8);
   otherwise("--batch-size", recipe.batch, 32);
   otherwise("--optimizer", options.optimizer, "adamw");
-  otherwise("--lr", recipe.rate, 3e-4f);
+  otherwise("--lr", recipe.rate, 1e-4f);
   otherwise("--weight-decay", recipe.weight_decay, 0.01f);
   otherwise("--schedule", options.schedule, "cosine");
   otherwise("--warm-up", recipe.warm_up, 1.0);

@@ -14,7 +14,7 @@
 #include "model_options.h"
 #include "print.h"
 #include "quantize/images.h"
-#include "train/run/fit_head.h"
+#include "train/run/adapt.h"
 #include "train/run/trainer.h"
 #include "train_job.h"
 #include "train_options.h"
@@ -85,7 +85,7 @@ Result<Graph> with_first_weights(Graph graph, const TrainOptions& options, const
   std::error_code ignored;
   if (options.resume && fs::exists(train::checkpoint_path(options.out), ignored)) return graph;
   ProgressBar bar("fitting the new head", ProgressBar::Unit::kItems);
-  const train::HeadOptions head = {
+  const train::AdaptOptions head = {
       .isa = isa,
       .seed = recipe.seed,
       .progress = [&](std::size_t done, std::size_t total) { bar.update(done, total); },
