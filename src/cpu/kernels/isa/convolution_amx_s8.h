@@ -131,6 +131,9 @@ class ConvolutionEnd {
         }
       tile_end_.requantize(raw, t.pixels, kVectors, false, t.channel, x_sums_ ? x_sums_ + t.first : nullptr,
                            bytes);
+    } else if (channels == a_.k) {  // rows follow one another without a gap, and are finished as one
+      requantize.template operator()<false>({a_.k, channels, kWidth == channels}, bytes);
+      return tile_end_.finish_contiguous(bytes, offset, t.pixels * channels);
     } else {
       requantize.template operator()<false>({kRowBytes, kWidth, true}, bytes);
     }
@@ -157,7 +160,9 @@ void convolution_s8(const ConvolutionS8& a) {
   const int block = convolution_block_s8(Dot::kLayout, depth, a.pixels);
   std::int32_t* const x_sums =
       a.zero_w
-          ? reinterpret_cast<std::int32_t*>(a.scratch + (block * gathered_row_s8(Dot::kLayout, a.runs, depth) + kConvolutionSlackS8 + 63) / 64 * 64)
+          ? reinterpret_cast<std::int32_t*>(
+                a.scratch +
+                (block * gathered_row_s8(Dot::kLayout, a.runs, depth) + kConvolutionSlackS8 + 63) / 64 * 64)
           : nullptr;
   ConvolutionEnd to_y(a, x_sums);
   TilePipeline<TileS8, ConvolutionEnd> pipeline(to_y);
