@@ -1,36 +1,9 @@
 #include "hub/pull/libraries.h"
 
-#include <dlfcn.h>
+#include "hub/pull/loader.h"
 
 namespace linnet::hub {
 namespace {
-
-class Loader {
- public:
-  explicit Loader(const char* name) : name_(name), handle_(::dlopen(name, RTLD_NOW | RTLD_LOCAL)) {
-    if (!handle_) note_error();
-  }
-  /// Looks `function` up; the library stays loaded until the program ends.
-  template <class Function>
-  void find(Function& function, const char* symbol) {
-    if (!handle_ || !error_.empty()) return;
-    function = reinterpret_cast<Function>(::dlsym(handle_, symbol));
-    if (!function) note_error();
-  }
-  Result<void> result() const {
-    if (error_.empty()) return {};
-    return fail("{}: pulling needs this library, and it cannot be loaded: {}; install it", name_, error_);
-  }
-
- private:
-  void note_error() {
-    const char* const reason = ::dlerror();
-    error_ = reason ? reason : "no reason given";
-  }
-  const char* name_;
-  void* handle_;
-  std::string error_;
-};
 
 Result<CurlLibrary> load_curl() {
   Loader loader(LINNET_CURL_LIBRARY);
