@@ -451,6 +451,8 @@ Graph Network::to_graph() const {
   return graph;
 }
 
+void Network::set_steps(std::uint64_t steps) { impl_->machine.step = steps; }
+
 std::int64_t Network::bytes() const {
   const Impl& m = *impl_;
   const std::size_t floats =

@@ -67,6 +67,9 @@ class Network {
   /// The graph with the constants as they are now.
   Graph to_graph() const;
 
+  /// Training passes so far, which dropout draws by: a run that goes on says how many there were.
+  void set_steps(std::uint64_t steps);
+
   /// Bytes of all that was allocated for values, gradients and scratch.
   std::int64_t bytes() const;
   std::vector<LayerTime> times() const;
