@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "cpu/isa.h"
 #include "cpu/kernels/guarded.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
@@ -47,7 +48,7 @@ struct Sum {
 
 template <class Test>
 void on_every_isa(int seeds, Test test) {
-  for (int seed = 1; seed <= seeds; ++seed)
+  for (int seed = 1; seed <= testing::cases(seeds); ++seed)
     for (const Isa isa : available_isas()) {
       Draw draw(static_cast<std::uint64_t>(seed));
       test(kernels_train(isa), draw);
