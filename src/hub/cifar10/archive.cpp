@@ -1,4 +1,4 @@
-// By libarchive, loaded when an archive is read (hub/pull/loader.h).
+// By libarchive, loaded when an archive is read (base/shared_library.h).
 #include "hub/cifar10/archive.h"
 
 #include <memory>
@@ -9,7 +9,7 @@
 #include <archive_entry.h>
 
 #include "base/file.h"
-#include "hub/pull/loader.h"
+#include "base/shared_library.h"
 
 namespace linnet::hub {
 namespace {
@@ -29,20 +29,20 @@ struct ArchiveLibrary {
 };
 
 Result<ArchiveLibrary> load_library() {
-  Loader loader(LINNET_ARCHIVE_LIBRARY);
+  SharedLibrary shared(LINNET_ARCHIVE_LIBRARY);
   ArchiveLibrary library = {};
-  loader.find(library.read_new, "archive_read_new");
-  loader.find(library.read_free, "archive_read_free");
-  loader.find(library.support_gzip, "archive_read_support_filter_gzip");
-  loader.find(library.support_tar, "archive_read_support_format_tar");
-  loader.find(library.open_memory, "archive_read_open_memory");
-  loader.find(library.next_header, "archive_read_next_header");
-  loader.find(library.read_data, "archive_read_data");
-  loader.find(library.error_string, "archive_error_string");
-  loader.find(library.pathname, "archive_entry_pathname");
-  loader.find(library.file_type, "archive_entry_filetype");
-  loader.find(library.size, "archive_entry_size");
-  LINNET_CHECK(loader.result());
+  shared.find(library.read_new, "archive_read_new");
+  shared.find(library.read_free, "archive_read_free");
+  shared.find(library.support_gzip, "archive_read_support_filter_gzip");
+  shared.find(library.support_tar, "archive_read_support_format_tar");
+  shared.find(library.open_memory, "archive_read_open_memory");
+  shared.find(library.next_header, "archive_read_next_header");
+  shared.find(library.read_data, "archive_read_data");
+  shared.find(library.error_string, "archive_error_string");
+  shared.find(library.pathname, "archive_entry_pathname");
+  shared.find(library.file_type, "archive_entry_filetype");
+  shared.find(library.size, "archive_entry_size");
+  LINNET_CHECK(shared.result());
   return library;
 }
 

@@ -1,17 +1,17 @@
-// Loads a shared library when something is pulled and not before: a program that only runs models should not
-// carry what downloads need.
+// A library that is loaded when it is needed and not before: a program that only runs models should not carry
+// what downloads or archives take.
 #pragma once
 
 #include <string>
 
 #include "base/result.h"
 
-namespace linnet::hub {
+namespace linnet {
 
 /// One library by its soname; it stays loaded until the program ends.
-class Loader {
+class SharedLibrary {
  public:
-  explicit Loader(const char* name);
+  explicit SharedLibrary(const char* name);
   /// Looks `function` up. Does nothing after a failure.
   template <class Function>
   void find(Function& function, const char* symbol) {
@@ -28,4 +28,4 @@ class Loader {
   std::string error_;
 };
 
-}  // namespace linnet::hub
+}  // namespace linnet
