@@ -12,6 +12,7 @@ build_packages=(
 # To build and run the tests as well.
 test_packages=(
   libgtest-dev libgmock-dev libcpp-httplib-dev python3
+  libopenmpi-dev openmpi-bin
   clang-19 libclang-rt-19-dev llvm-19
 )
 # What `./check --long` compares with.

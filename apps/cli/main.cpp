@@ -7,6 +7,7 @@
 #include <cstring>
 #include <exception>
 
+#include "command_line.h"
 #include "formatter.h"
 #include "print.h"
 #include "verb.h"
@@ -37,6 +38,7 @@ int flushed(int code) {
 }
 
 int run(int argc, char** argv) {
+  set_command_line(argc, argv);
   CLI::App app("Linnet runs MobileNets: it labels photographs, measures, converts and compares.", "linnet");
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "Say this");

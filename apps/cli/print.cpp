@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace linnet::cli {
@@ -70,6 +71,13 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
 }
 
+std::string bar(double share, int cells) {
+  std::string text;
+  const int full = static_cast<int>(share * cells);
+  for (int i = 0; i < cells; ++i) text += i < full ? "━" : "─";
+  return text;
+}
+
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 void note(std::string_view text) {
@@ -97,14 +105,8 @@ std::string ProgressBar::line() const {
   };
   if (total_ == 0) return fmt::format("{}  {}", what_, amount(done_));
   const double share = static_cast<double>(done_) / static_cast<double>(total_);
-  std::string bar;
-  if (terminal_) {
-    constexpr int kCells = 24;
-    const int full = static_cast<int>(share * kCells);
-    for (int i = 0; i < kCells; ++i) bar += i < full ? "━" : "─";
-    bar += "  ";
-  }
-  return fmt::format("{}  {}{:3.0f} %  {} of {}", what_, bar, 100 * share, amount(done_), amount(total_));
+  return fmt::format("{}  {}{:3.0f} %  {} of {}", what_, terminal_ ? bar(share, 24) + "  " : "", 100 * share,
+                     amount(done_), amount(total_));
 }
 
 void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
@@ -128,8 +130,10 @@ void StatusLine::update(const std::function<std::string()>& text) {
   const auto now = std::chrono::steady_clock::now();
   if (now - last_ < (terminal_ ? 100ms : 30000ms)) return;
   last_ = now;
-  const std::string line = text();
+  std::string line = text();
   if (!terminal_) return note(line);
+  if (winsize size = {}; ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    while (width(line) >= size.ws_col) line.pop_back();
   fmt::print(stderr, "\r{:<{}}", line, drawn_);
   std::fflush(stderr);
   drawn_ = width(line);

@@ -40,6 +40,9 @@ std::string percent(double share, int digits = 2);
 /// 14226432 as "14.2 MB"
 std::string size_text(std::uint64_t bytes);
 
+/// "━━━━────" of `cells` characters.
+std::string bar(double share, int cells);
+
 /// Results, to stdout.
 void print(std::string_view text);
 /// Everything else, to stderr; a line feed is added.
@@ -72,11 +75,12 @@ class ProgressBar {
   std::chrono::steady_clock::time_point last_;
 };
 
-/// One line about work under way: redrawn in its place on a terminal, else printed every half a minute. On
-/// stderr.
+/// One line about work under way: redrawn in its place on a terminal, cut to its width, else printed every
+/// half a minute. On stderr.
 class StatusLine {
  public:
   StatusLine();
+  bool on_terminal() const { return terminal_; }
   /// `text` is asked for only when it is time to draw it.
   void update(const std::function<std::string()>& text);
   /// Takes the line away, before something else is printed.

@@ -35,6 +35,23 @@ Result<data::Augmentation> augmentation_of(const TrainOptions& options, int reso
   return result;
 }
 
+/// What teaches a trained network new classes from a few hundred photographs in minutes (docs/train.md says
+/// how it was found), where the command line does not say otherwise.
+void take_fine_tuning_defaults(const CLI::App& verb, TrainOptions& options) {
+  const auto otherwise = [&](const char* option, auto& value, const auto& usual) {
+    if (verb.get_option(option)->count() == 0) value = usual;
+  };
+  train::Recipe& recipe = options.recipe;
+  otherwise("--epochs", recipe.epochs, 20);
+  otherwise("--batch-size", recipe.batch, 32);
+  otherwise("--optimizer", options.optimizer, "adamw");
+  otherwise("--lr", recipe.rate, 3e-4f);
+  otherwise("--weight-decay", recipe.weight_decay, 0.01f);
+  otherwise("--schedule", options.schedule, "cosine");
+  otherwise("--warm-up", recipe.warm_up, 1.0);
+  otherwise("--label-smoothing", recipe.label_smoothing, 0.1f);
+}
+
 }  // namespace
 
 void add_train_options(CLI::App& verb, TrainOptions& options) {
@@ -43,8 +60,21 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
           "--model", options.model,
           "A family, such as mobilenet_v1:width=0.5,stem_stride=1; classes and, for CIFAR-10, resolution "
           "are the data's where it does not say them")
-      ->option_text("M")
-      ->required();
+      ->option_text("M");
+  verb.add_option(
+          "--init", options.init,
+          "Fine-tuning: start from the weights of this trained model (a file, a Hugging Face folder, a "
+          "name that linnet models lists), with a new last layer for the data's classes")
+      ->option_text("M");
+  verb.add_option("--freeze", options.freeze,
+                  "Leave the first N layers with weights as they are, or all but the last; batch norms among "
+                  "them keep their statistics")
+      ->option_text("N|all");
+  verb.add_flag("--freeze-norms", recipe.frozen_norms,
+                "All batch norms keep their statistics, as very small batches demand");
+  verb.add_option("--resolution", options.resolution,
+                  "With --init: the pictures' edge in pixels, a multiple of 32, in place of the model's own")
+      ->option_text("N");
   verb.add_option(
           "--data", options.data,
           "cifar10:DIR; a folder with one sub-folder a class; or a folder with two such, train and test")
@@ -74,6 +104,8 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   with_default("--dropout", recipe.dropout, "Share of the classifier's inputs that a step leaves out", "S");
   with_default("--norm-momentum", recipe.norm_momentum, "A batch's share in the batch norms' statistics",
                "S");
+  verb.add_flag("--sync-batch-norm", recipe.sync_norms,
+                "Under mpirun: batch norms take the statistics of all processes' images, not of their own");
   with_default("--initialisation", options.initialisation,
                "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)", "I");
   with_default("--augment", options.augment,
@@ -89,6 +121,9 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
           "default a tenth, 0 for none")
       ->option_text("N");
   with_default("--checkpoint-every", options.checkpoint_seconds, "Seconds between two checkpoints", "S");
+  verb.parse_complete_callback([&verb, &options] {
+    if (!options.init.empty()) take_fine_tuning_defaults(verb, options);
+  });
 }
 
 Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {

@@ -1,6 +1,7 @@
 // What `linnet train` takes, and the recipe that it means.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +14,9 @@ struct TrainOptions {
   std::string model;
   std::string data;
   std::string out;
+  std::string init;               ///< a trained model to start from; empty: random weights
+  std::optional<int> resolution;  ///< pixels, other than that model's
+  std::string freeze;             ///< a number of layers, or "all"; empty: none
   bool resume = false;
   int threads = 0;
   int hold_out = -1;  ///< pictures; -1: a tenth
@@ -28,6 +32,7 @@ struct TrainOptions {
   int cutout = 0;            ///< pixels
 };
 
+/// Fine-tuning (--init) has defaults of its own, which take effect where the command line says nothing else.
 void add_train_options(CLI::App& verb, TrainOptions& options);
 
 /// The recipe for inputs of `resolution` pixels. Errors (kUsage): a name that does not exist, a number out of

@@ -3,18 +3,23 @@
 #include <csignal>
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "api/evaluate.h"
 #include "base/file.h"
+#include "data/readable.h"
 #include "data/split.h"
 #include "data/training_data.h"
 #include "formats/safetensors/safetensors.h"
-#include "graph/families/family.h"
 #include "model_options.h"
 #include "print.h"
 #include "quantize/images.h"
+#include "train/run/fit_head.h"
 #include "train/run/trainer.h"
+#include "train_job.h"
 #include "train_options.h"
+#include "train_report.h"
+#include "train_start.h"
 #include "verb.h"
 
 namespace linnet::cli {
@@ -29,47 +34,32 @@ constexpr std::size_t kCalibration = 512;  // pictures that the int8 model's ran
 std::atomic<bool> stop = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-void stop_at_signals() {
+/// mpirun sends SIGTERM when another rank died, and a little later SIGKILL: then this is all there is time
+/// for.
+constexpr std::string_view kParting =
+    "linnet train: told to stop, by you or because another rank ended. The last checkpoint is whole; the "
+    "same "
+    "command with --resume goes on from it.\n";
+
+void stop_at_signals(const TrainJob& job) {
   struct sigaction action = {};
   action.sa_handler = [](int) { stop = true; };
+  if (job.size() > 1 && job.first())
+    action.sa_handler = [](int) {
+      stop = true;
+      [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kParting.data(), kParting.size());
+    };
   action.sa_flags = SA_RESETHAND;  // a second one ends the process as usual
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
 
-/// The family with what the data say in place of what the command line does not.
-Result<FamilyConfig> family_of(const std::string& model, const data::TrainingData& data) {
-  if (!names_family(model))
-    return usage("{}: is no family; training starts from one such as mobilenet_v2:width=0.5", model);
-  LINNET_TRY(FamilyConfig config, parse_family(model));
-  const auto says = [&](const char* key) { return model.find(key) != std::string::npos; };
-  const auto classes = static_cast<int>(data.names.size());
-  if (!says("classes=")) config.classes = classes;
-  if (config.classes != classes)
-    return usage("{}: has {} classes where the data have {}; leave classes= out", model, config.classes,
-                 classes);
-  if (!says("resolution=") && data.resolution) config.resolution = *data.resolution;
-  return config;
-}
-
-/// Everything that the model file will say about its pictures.
-Graph with_pictures(Graph graph, const data::TrainingData& data) {
-  graph.labels = data.names;
-  Preprocessing preprocessing;
-  preprocessing.shortest_edge = graph.input_shape().h;
-  preprocessing.crop_rounding = CropRounding::kToEven;
-  preprocessing.mean = data.mean;
-  preprocessing.deviation = data.deviation;
-  graph.preprocessing = preprocessing;
-  return graph;
-}
-
-std::string step_line(const train::Progress& p) {
+std::string step_line(const train::Progress& p, bool terminal) {
   const auto left = static_cast<int>(p.seconds_left);
-  return fmt::format(
-      "epoch {} of {}  {} of {}  loss {:.3f}  top-1 {:.1f} %  {:.0f} images/s  {}:{:02}:{:02} left", p.epoch,
-      p.epochs, p.step, p.steps, p.loss, 100 * p.top1, p.images_per_second, left / 3600, left / 60 % 60,
-      left % 60);
+  const double share = static_cast<double>(p.step) / static_cast<double>(p.steps);
+  return fmt::format("epoch {}/{} {}  loss {:.3f}  top-1 {:.1f} %  {:.0f} images/s  {}:{:02}:{:02} left",
+                     p.epoch, p.epochs, terminal ? bar(share, 12) : fmt::format("{}/{}", p.step, p.steps),
+                     p.loss, 100 * p.top1, p.images_per_second, left / 3600, left / 60 % 60, left % 60);
 }
 
 std::string epoch_line(const train::EpochRecord& r) {
@@ -86,100 +76,183 @@ Result<Evaluation> evaluate_on(const Graph& graph, const data::Dataset& set, int
   return evaluate(classifier, set, 0);
 }
 
-Result<int> run(const TrainOptions& options) {
-  const int threads = options.threads > 0 ? options.threads : default_threads();
-  LINNET_TRY(data::TrainingData data, data::open_training_data(options.data));
-  LINNET_TRY(const FamilyConfig config, family_of(options.model, data));
-  LINNET_TRY(const train::Recipe recipe, recipe_of(options, config.resolution));
-  LINNET_TRY(Graph untrained, build(config));
-  const Graph graph =
-      with_pictures(train::initialise(std::move(untrained), recipe.initialisation, recipe.seed), data);
+/// Random weights; or a trained backbone's, with a head that is fitted to it. A run that goes on has its own.
+Result<Graph> with_first_weights(Graph graph, const TrainOptions& options, const train::Recipe& recipe,
+                                 const data::Dataset& pictures, ThreadPool& pool, cpu::Isa isa) {
+  if (options.init.empty()) return train::initialise(std::move(graph), recipe.initialisation, recipe.seed);
+  std::error_code ignored;
+  if (options.resume && fs::exists(train::checkpoint_path(options.out), ignored)) return graph;
+  ProgressBar bar("fitting the new head", ProgressBar::Unit::kItems);
+  const train::HeadOptions head = {
+      .isa = isa,
+      .seed = recipe.seed,
+      .progress = [&](std::size_t done, std::size_t total) { bar.update(done, total); },
+      .warn = [](const Error& error) { note(error.message); }};
+  LINNET_TRY(graph, train::restate_norms(graph, pictures, pool, head));
+  return train::fit_head(std::move(graph), pictures, pool, head);
+}
 
-  train::RunData run_data{std::move(data.train), {}};
-  const std::size_t held_out =
-      options.hold_out >= 0 ? static_cast<std::size_t>(options.hold_out) : run_data.train.items.size() / 10;
+/// What there is to train, validate and test with; pictures that cannot be read are reported and left out.
+struct Pictures {
+  train::RunData run;
+  data::Dataset test;  ///< the held-out ones where there are no others
+  bool test_is_held_out = false;
+};
+
+Result<Pictures> pictures_of(data::TrainingData data, const TrainOptions& options, std::uint64_t seed,
+                             ThreadPool& pool) {
+  const auto warn = [](const Error& error) { note(error.message); };
+  Pictures pictures;
+  LINNET_TRY(pictures.run.train, data::only_readable(std::move(data.train), pool, warn));
+  LINNET_TRY(pictures.test, data::only_readable(std::move(data.test), pool, warn));
+  const std::size_t held_out = options.hold_out >= 0 ? static_cast<std::size_t>(options.hold_out)
+                                                     : pictures.run.train.items.size() / 10;
   if (held_out > 0) {
-    LINNET_TRY(data::Split parts, data::split(run_data.train, held_out, recipe.seed));
-    run_data = {std::move(parts.train), std::move(parts.validation)};
+    LINNET_TRY(data::Split parts, data::split(pictures.run.train, held_out, seed));
+    pictures.run = {std::move(parts.train), std::move(parts.validation)};
   }
-  const data::Dataset& test = data.test.items.empty() ? run_data.validation : data.test;
-  const data::Dataset kept_test = test;
-  const std::size_t images = run_data.train.items.size();
+  pictures.test_is_held_out = pictures.test.items.empty();
+  if (pictures.test_is_held_out) pictures.test = pictures.run.validation;
+  return pictures;
+}
 
-  const fs::path folder(options.out);
+Json results(const FinishedRun& run, const fs::path& model, const fs::path& int8_model) {
+  double seconds = 0;
+  for (const train::EpochRecord& record : run.history) seconds += record.seconds;
+  Json json = {{"top1", nullptr},
+               {"int8_top1", nullptr},
+               {"test_images", run.test.items.size()},
+               {"images", run.images},
+               {"epochs", run.recipe.epochs},
+               {"seconds", seconds},
+               {"images_per_second", static_cast<double>(run.images) * run.recipe.epochs / seconds},
+               {"model", model.string()},
+               {"int8_model", int8_model.string()}};
+  if (run.real) json["top1"] = run.real->tally.top1();
+  if (run.int8) json["int8_top1"] = run.int8->tally.top1();
+  return json;
+}
+
+/// Writes the float model, the int8 model and the report, and prints how good they are.
+Result<void> finish(FinishedRun run, const data::Dataset& trained_with, const fs::path& folder,
+                    bool as_json) {
+  const fs::path model = folder / "model.safetensors";
+  const fs::path int8_model = folder / "model.int8.safetensors";
+  LINNET_CHECK(formats::write_safetensors(run.graph, model));
+  LINNET_TRY(const std::vector<quantize::Image> calibration,
+             quantize::read_images(run.graph, trained_with, kCalibration));
+  quantize::Options usual;
+  usual.threads = run.threads;
+  LINNET_TRY(const quantize::Quantized quantized, quantize::to_int8(run.graph, calibration, usual));
+  LINNET_CHECK(formats::write_safetensors(quantized.graph, int8_model));
+  if (!run.test.items.empty()) {
+    LINNET_TRY(run.real, evaluate_on(run.graph, run.test, run.threads));
+    LINNET_TRY(run.int8, evaluate_on(quantized.graph, run.test, run.threads));
+  }
+  LINNET_TRY(const train::TrainingReport report, training_report(run));
+  LINNET_TRY(const std::string page, train::page(report));
+  LINNET_CHECK(write_file(folder / "report.html", page));
+  if (as_json) {
+    print(results(run, model, int8_model).dump() + "\n");
+    return {};
+  }
+  if (run.real)
+    print(fmt::format("top-1 {} in float32, {} in int8, of {} images\n", percent(run.real->tally.top1()),
+                      percent(run.int8->tally.top1()), run.test.items.size()));
+  print(fmt::format("{}\n{}\n{}\n", model.string(), int8_model.string(), (folder / "report.html").string()));
+  return {};
+}
+
+Result<int> run_in(TrainJob& job, const TrainOptions& options) {
+  LINNET_CHECK(job.join());
+  const int threads = options.threads > 0 ? options.threads : job.default_threads();
+  LINNET_TRY(data::TrainingData data, data::open_training_data(options.data));
+  LINNET_TRY(Start start, start_of(options, data));
+  LINNET_TRY(train::Recipe recipe, recipe_of(options, start.graph.input_shape().h));
+  LINNET_TRY(recipe.frozen_layers, frozen_layers(options, start));
   LINNET_TRY(const cpu::Isa isa, cpu::selected_isa());
   ThreadPool pool(threads);
+  LINNET_TRY(const Pictures pictures, pictures_of(std::move(data), options, recipe.seed, pool));
+  LINNET_TRY(const Graph graph,
+             with_first_weights(std::move(start.graph), options, recipe, pictures.run.train, pool, isa));
+  const std::size_t images = pictures.run.train.items.size();
+  const std::size_t held_out = pictures.run.validation.items.size();
+
+  const fs::path folder(options.out);
   train::RunOptions run_options{
       .folder = folder,
-      .identity = Json{{"model", to_string(config)}, {"data", options.data}, {"held_out", held_out}}.dump(),
+      .identity = Json{{"model", start.name}, {"data", options.data}, {"held_out", held_out}}.dump(),
       .resume = options.resume,
       .checkpoint_seconds = options.checkpoint_seconds,
       .isa = isa,
-      .warn = [](const Error& error) { note(error.message); }};
+      .job = job.collective(),
+      .warn = [&](const Error& error) { note(job.prefix() + error.message); }};
   LINNET_TRY(train::Trainer trainer,
-             train::Trainer::make(graph, std::move(run_data), recipe, pool, std::move(run_options)));
-  note(fmt::format("{}: {} images to train with, {} held out, {} to test; {} threads, {}, seed {}",
-                   to_string(config), images, held_out, kept_test.items.size(), threads, to_string(isa),
-                   recipe.seed));
-  if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
-  stop_at_signals();
-  Stopwatch watch;
+             train::Trainer::make(graph, pictures.run, recipe, pool, std::move(run_options)));
+  if (job.first()) {
+    const std::string processes = job.size() > 1 ? fmt::format("{} processes of ", job.size()) : "";
+    note(fmt::format("{}: {} images to train with, {} held out, {} to test; {}{} threads, {}, seed {}",
+                     start.name, images, held_out, pictures.test.items.size(), processes, threads,
+                     to_string(isa), recipe.seed));
+    if (job.size() > 1)
+      note(
+          "Should one of them end, all do; the same command with --resume goes on from the last checkpoint.");
+    if (job.size() > 1 && options.threads == 0 && threads < job.share_of_cores())
+      note(fmt::format(
+          "mpirun binds each process to {} cores; mpirun --bind-to none lets it have its share, {}.", threads,
+          job.share_of_cores()));
+    if (trainer.steps_done() > 0) note(fmt::format("Goes on after step {}.", trainer.steps_done()));
+  }
+  stop_at_signals(job);
   StatusLine status;
+  const auto write_metrics = [&] {
+    return write_file(folder / "metrics.jsonl", train::to_jsonl(trainer.history()));
+  };
   const train::Trainer::Observer observer = {
-      .step = [&](const train::Progress& p) { status.update([&] { return step_line(p); }); },
+      .step =
+          [&](const train::Progress& p) {
+            status.update([&] { return step_line(p, status.on_terminal()); });
+          },
       .epoch =
           [&](const train::EpochRecord& r) {
             status.clear();
             note(epoch_line(r));
-            if (const auto written = write_file(folder / "metrics.jsonl", train::to_jsonl(trainer.history()));
-                !written)
-              note(written.error().message);
+            if (const auto written = write_metrics(); !written) note(written.error().message);
           }};
   LINNET_TRY(const bool finished, trainer.run(observer, stop));
   status.clear();
+  job.leave();
+  if (!job.first()) return finished ? 0 : 1;
   if (!finished) {
     note(fmt::format("Stopped after step {}; the same command with --resume goes on.", trainer.steps_done()));
     return 1;
   }
-  LINNET_CHECK(write_file(folder / "metrics.jsonl", train::to_jsonl(trainer.history())));
-
-  const Graph trained = trainer.graph();
-  const fs::path model = folder / "model.safetensors";
-  const fs::path int8_model = folder / "model.int8.safetensors";
-  LINNET_CHECK(formats::write_safetensors(trained, model));
-  LINNET_TRY(const std::vector<quantize::Image> calibration,
-             quantize::read_images(trained, options.data, kCalibration));
-  quantize::Options usual;
-  usual.threads = threads;
-  LINNET_TRY(const quantize::Quantized quantized, quantize::to_int8(trained, calibration, usual));
-  LINNET_CHECK(formats::write_safetensors(quantized.graph, int8_model));
-
-  double seconds = 0;
-  for (const train::EpochRecord& record : trainer.history()) seconds += record.seconds;
-  const double speed = static_cast<double>(images) * recipe.epochs / seconds;
-  Json json = {{"top1", nullptr},
-               {"int8_top1", nullptr},
-               {"test_images", kept_test.items.size()},
-               {"images", images},
-               {"epochs", recipe.epochs},
-               {"seconds", seconds},
-               {"images_per_second", speed},
-               {"model", model.string()},
-               {"int8_model", int8_model.string()}};
-  if (!kept_test.items.empty()) {
-    LINNET_TRY(const Evaluation real, evaluate_on(trained, kept_test, threads));
-    LINNET_TRY(const Evaluation int8, evaluate_on(quantized.graph, kept_test, threads));
-    json["top1"] = real.tally.top1();
-    json["int8_top1"] = int8.tally.top1();
-    if (!options.json)
-      print(fmt::format("top-1 {} in float32, {} in int8, of {} images\n", percent(real.tally.top1()),
-                        percent(int8.tally.top1()), kept_test.items.size()));
-  }
-  if (options.json)
-    print(json.dump() + "\n");
-  else
-    print(fmt::format("{}\n{}\n", model.string(), int8_model.string()));
+  LINNET_CHECK(write_metrics());
+  LINNET_CHECK(finish({.model = start.name,
+                       .data = options.data,
+                       .fine_tuned = !options.init.empty(),
+                       .recipe = recipe,
+                       .images = images,
+                       .held_out = held_out,
+                       .threads = threads,
+                       .history = trainer.history(),
+                       .graph = trainer.graph(),
+                       .test = pictures.test,
+                       .test_is_held_out = pictures.test_is_held_out},
+                      pictures.run.train, folder, options.json));
   return 0;
+}
+
+Result<int> run(const TrainOptions& options) {
+  TrainJob job;
+  try {
+    Result<int> code = run_in(job, options);
+    if (!code) job.give_up(code.error());
+    return code;
+  } catch (const std::exception& error) {  // too little memory, say
+    job.give_up(Error{fmt::format("linnet train: {}", error.what())});
+    throw;
+  }
 }
 
 }  // namespace
@@ -194,7 +267,8 @@ void add_train(CLI::App& app, Action& action) {
       "Killed at any moment, the same command with --resume goes on, to the same weights bit for bit.\n\n"
       "Example:\n"
       "  linnet train --model mobilenet_v1 --data cifar10:DIR --out runs/v1 --epochs 60 --lr 0.1 --schedule "
-      "one-cycle");
+      "one-cycle\n"
+      "  linnet train --init mobilenet_v2_1.0_224 --data photos --out runs/photos");
   verb->callback([&action, options] { action = [options] { return run(*options); }; });
 }
 

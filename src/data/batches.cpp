@@ -125,12 +125,12 @@ class Batches::Worker {
     batch.labels.clear();
     batch.items.clear();
     s.bad.clear();
-    const auto size = static_cast<std::size_t>(options_.size);
+    const std::int64_t size = options_.size / options_.parts;
     const auto values = static_cast<std::size_t>(options_.input.size());
-    batch.pixels.resize(size * values);
+    batch.pixels.resize(static_cast<std::size_t>(size) * values);
     const Order order = order_of(position.epoch);
-    const std::size_t begin = static_cast<std::size_t>(position.batch) * size;
-    const std::size_t count = std::min(size, order->size() - begin);
+    const auto begin = static_cast<std::size_t>(position.batch * options_.size + options_.part * size);
+    const std::size_t count = std::min(static_cast<std::size_t>(size), order->size() - begin);
     for (std::size_t i = 0; i < count; ++i) {
       const std::span<float> output = std::span(batch.pixels).subspan(batch.items.size() * values, values);
       // Where a picture is bad, the next one of the order stands in for it, once around at most.
@@ -193,6 +193,12 @@ class Batches::Worker {
 
 Result<std::unique_ptr<Batches>> Batches::make(Dataset set, BatchOptions options, BatchPosition start) {
   if (options.size < 1) return usage("batches of {} pictures make no sense", options.size);
+  if (options.part < 0 || options.part >= options.parts || (options.parts > 1 && !options.augmentation))
+    return usage("part {} of {} of a batch makes no sense here", options.part, options.parts);
+  const int unit = options.mixup > 0 ? 2 * options.parts : options.parts;
+  if (options.parts > 1 && options.size % unit != 0)
+    return usage("batches of {} pictures cannot be cut into {} parts{}; choose a multiple of {}",
+                 options.size, options.parts, options.mixup > 0 ? " of whole mixup pairs" : "", unit);
   if (set.items.empty()) return fail("{}: there are no pictures", set.name);
   if (!set.labelled()) return fail("{}: some pictures have no class, so nothing can be learnt", set.name);
   if (options.mixup < 0 || (options.mixup > 0 && !options.augmentation))

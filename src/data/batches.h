@@ -1,8 +1,8 @@
 // Batches of pictures, prepared by threads of their own while the caller works on the one before.
 //
 // Goals: the same batches for a seed whatever the number of threads and wherever a run was broken off; no
-// allocation a batch; next to nothing taken from the cores that train. Non-goals: reading from several
-// machines, data that do not fit a list of files.
+// allocation a batch; next to nothing taken from the cores that train. Non-goals: data that do not fit a list
+// of files.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,12 @@ struct BatchPosition {
 };
 
 struct BatchOptions {
-  int size = 128;  ///< images a batch
-  Shape input;     ///< the model's
+  int size = 128;  ///< images a batch, of all parts together
+  /// Which part of every batch is prepared, of how many equal ones: a process of several that train together
+  /// takes its own. The parts of a batch, one after the other, are the same images whatever their number.
+  int part = 0;
+  int parts = 1;
+  Shape input;  ///< the model's
   Preprocessing preprocessing;
   /// Without: pictures come in their order, exactly as preprocessing says; the last batch of an epoch may be
   /// smaller. With: shuffled anew each epoch; every batch is whole, what is left over at an epoch's end is
@@ -44,11 +48,11 @@ struct BatchOptions {
 
 struct Batch {
   BatchPosition position;
-  int images = 0;                  ///< at most BatchOptions::size
+  int images = 0;                  ///< at most BatchOptions::size / parts
   AlignedVector<float> pixels;     ///< images x input, NHWC
   std::vector<int> labels;         ///< an image each: the model's class
   std::vector<std::size_t> items;  ///< an image each: which of the data set's
-  /// Mixup: the target of image i is lambda of labels[i] and 1 - lambda of labels[images - 1 - i].
+  /// Mixup: the target of image i is lambda of labels[i] and 1 - lambda of its mixup_partner()'s.
   float lambda = 1;
 };
 
@@ -57,7 +61,8 @@ class Batches {
  public:
   /// Begins with the batch at `start`. A picture that cannot be read is reported and, with augmentation, its
   /// place is taken by the next one of the epoch's order; without, it is left out. Errors: items without a
-  /// class; with augmentation, fewer pictures than a batch; as Augmenter::make; a position that is not there.
+  /// class; with augmentation, fewer pictures than a batch; as Augmenter::make; a position that is not there;
+  /// parts without augmentation, or that do not divide the batch (with mixup, its pairs).
   static Result<std::unique_ptr<Batches>> make(Dataset set, BatchOptions options, BatchPosition start = {});
   ~Batches();
   Batches(const Batches&) = delete;

@@ -149,6 +149,34 @@ TEST(batches, mixup_blends_the_batch_that_would_have_been) {
   EXPECT_NE(mixed[0].lambda, mixed[1].lambda);
 }
 
+TEST(batches, the_parts_of_a_batch_are_the_whole_one) {
+  const ScratchFolder folder;
+  write_pictures(folder.path(), 28, 3);
+  const auto pictures = open_dataset(folder.path().string(), {}, 2);
+  ASSERT_TRUE(pictures) << pictures.error().message;
+  for (const Dataset& set : {made_up(40, 3), *pictures}) {
+    BatchOptions options = training(12);
+    options.mixup = 0.4;
+    options.augmentation->resized_crop = ResizedCrop{};
+    const std::vector<Batch> whole = take(*open(set, options), 5);
+    options.parts = 3;
+    for (options.part = 0; options.part < 3; ++options.part) {
+      const std::vector<Batch> parts = take(*open(set, options), 5);
+      for (std::size_t i = 0; i < 5; ++i) {
+        EXPECT_EQ(parts[i].images, 4);
+        EXPECT_EQ(parts[i].position, whole[i].position);
+        EXPECT_EQ(parts[i].lambda, whole[i].lambda);
+        const auto own = [&]<class T>(const T& all, std::size_t each) {
+          return std::span(all).subspan(static_cast<std::size_t>(options.part) * 4 * each, 4 * each);
+        };
+        EXPECT_TRUE(std::ranges::equal(parts[i].items, own(whole[i].items, 1))) << i;
+        EXPECT_TRUE(std::ranges::equal(parts[i].labels, own(whole[i].labels, 1))) << i;
+        EXPECT_TRUE(std::ranges::equal(parts[i].pixels, own(whole[i].pixels, 3072))) << i;
+      }
+    }
+  }
+}
+
 TEST(batches, without_augmentation_pictures_come_in_order_and_the_last_batch_is_smaller) {
   const Dataset set = made_up(21, 2);
   const auto batches = open(set, in_order());
@@ -230,6 +258,16 @@ TEST(batches, what_cannot_be_trained_with_is_refused) {
   BatchOptions options = in_order();
   options.mixup = 0.2;
   EXPECT_THAT(refusal(made_up(8, 2), options), HasSubstr("mixup"));
+  options = training(8);
+  options.parts = 3;
+  EXPECT_THAT(refusal(made_up(8, 2), options),
+              HasSubstr("8 pictures cannot be cut into 3 parts; choose a multiple of 3"));
+  options.parts = 8;
+  EXPECT_NE(open(made_up(8, 2), options), nullptr);
+  options.mixup = 0.2;
+  EXPECT_THAT(refusal(made_up(8, 2), options), HasSubstr("whole mixup pairs; choose a multiple of 16"));
+  options.part = 8;
+  EXPECT_THAT(refusal(made_up(8, 2), options), HasSubstr("part 8 of 8"));
 }
 
 TEST(batches, leaving_early_waits_for_nobody) {

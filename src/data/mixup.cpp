@@ -38,9 +38,9 @@ float draw_mixup(double alpha, Random random) {
 void mix(std::span<float> pixels, int n, float lambda) {
   const std::size_t size = pixels.size() / static_cast<std::size_t>(n);
   const float rest = 1.0f - lambda;
-  for (int i = 0; i < n / 2; ++i) {
+  for (int i = 0; i + 1 < n; i += 2) {
     float* a = pixels.data() + static_cast<std::size_t>(i) * size;
-    float* b = pixels.data() + static_cast<std::size_t>(n - 1 - i) * size;
+    float* b = a + size;
     for (std::size_t k = 0; k < size; ++k) {
       const float x = a[k], y = b[k];
       a[k] = lambda * x + rest * y;

@@ -26,10 +26,14 @@ TEST(mixup, lambda_has_the_mean_and_variance_of_its_beta_distribution) {
   }
 }
 
-TEST(mixup, images_are_blended_with_those_from_the_other_end) {
-  std::vector<float> pixels = {0, 8, 4, 4, 16, 0};  // three images of two values
+TEST(mixup, images_are_blended_with_their_neighbours_and_an_odd_one_stays) {
+  std::vector<float> pixels = {0, 8, 16, 0, 4, 4};  // three images of two values
   mix(pixels, 3, 0.75f);
-  EXPECT_THAT(pixels, ElementsAre(4, 6, 4, 4, 12, 2));
+  EXPECT_THAT(pixels, ElementsAre(4, 6, 12, 2, 4, 4));
+  for (const int n : {1, 2, 7})
+    for (int i = 0; i < n; ++i) EXPECT_EQ(mixup_partner(mixup_partner(i, n), n), i);
+  EXPECT_EQ(mixup_partner(2, 7), 3);
+  EXPECT_EQ(mixup_partner(6, 7), 6);
 }
 
 }  // namespace

@@ -7,6 +7,11 @@ namespace linnet::quantize {
 Result<std::vector<Image>> read_images(const Graph& graph, std::string_view folder, std::size_t limit,
                                        const std::function<void(std::size_t, std::size_t)>& progress) {
   LINNET_TRY(const data::Dataset dataset, data::open_dataset(folder, {}, 0, data::Part::kTrain));
+  return read_images(graph, dataset, limit, progress);
+}
+
+Result<std::vector<Image>> read_images(const Graph& graph, const data::Dataset& dataset, std::size_t limit,
+                                       const std::function<void(std::size_t, std::size_t)>& progress) {
   const std::size_t all = dataset.items.size();
   const std::size_t count = limit > 0 ? std::min(limit, all) : all;
   std::vector<Image> images;

@@ -14,5 +14,8 @@ namespace linnet::quantize {
 /// spread evenly. `progress` is told how many are read.
 Result<std::vector<Image>> read_images(const Graph& graph, std::string_view folder, std::size_t limit,
                                        const std::function<void(std::size_t, std::size_t)>& progress = {});
+/// The same of a data set that is open.
+Result<std::vector<Image>> read_images(const Graph& graph, const data::Dataset& dataset, std::size_t limit,
+                                       const std::function<void(std::size_t, std::size_t)>& progress = {});
 
 }  // namespace linnet::quantize

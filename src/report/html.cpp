@@ -27,7 +27,23 @@ p { max-width: 48rem; margin: .5rem 0; color: var(--quiet); }
 .card dd { margin: 0; font-variant-numeric: tabular-nums; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
 .pictures svg { flex: 1 1 20rem; min-width: 0; max-width: 31.5rem; height: auto; }
+.pictures svg:only-child { max-width: 44rem; }
 svg.wide { width: 100%; height: auto; background: var(--box); border: 1px solid var(--line); border-radius: 8px; }
+.wrap { overflow-x: auto; background: var(--box); border: 1px solid var(--line); border-radius: 8px; margin: .75rem 0; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th { color: var(--quiet); font-weight: normal; }
+th, td { text-align: right; padding: .35rem .75rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+tr:last-child td { border-bottom: none; }
+pre { overflow-x: auto; background: var(--box); border: 1px solid var(--line); border-radius: 8px; padding: .75rem 1rem;
+  font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; margin: .75rem 0; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .75rem; margin: .75rem 0; }
+.gallery figure { margin: 0; background: var(--box); border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
+.gallery img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--page); }
+.gallery img.small { image-rendering: pixelated; }
+.gallery figcaption { padding: .5rem .7rem .6rem; font-size: .85rem; overflow-wrap: anywhere; }
+.gallery b, .gallery span { display: block; }
+.gallery span { color: var(--quiet); }
 svg text { fill: var(--quiet); font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 )";
 
@@ -59,6 +75,20 @@ std::string escape(std::string_view text) {
   return result;
 }
 
+std::string data_url(std::string_view media_type, std::span<const std::byte> bytes) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text = fmt::format("data:{};base64,", media_type);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    unsigned word = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      word = word << 8 | (i + k < bytes.size() ? std::to_integer<unsigned>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 4; ++k)
+      text += i + k <= bytes.size() ? kDigits[word >> (18 - 6 * k) & 63] : '=';
+  }
+  return text;
+}
+
 Page::Page(std::string_view title) : title_(escape(title)) { body_ = "<h1>" + title_ + "</h1>\n"; }
 
 void Page::heading(std::string_view text) { body_ += "<h2>" + escape(text) + "</h2>\n"; }
@@ -82,6 +112,33 @@ void Page::card(std::string_view title, std::string_view subtitle,
   body_ += "</dl>\n<div class=\"pictures\">\n";
   for (const std::string& picture : pictures) body_ += picture;
   body_ += "</div></section>\n";
+}
+
+void Page::command(std::string_view text) { body_ += "<pre>" + escape(text) + "</pre>\n"; }
+
+void Page::table(const std::vector<std::string>& headers, const std::vector<std::vector<std::string>>& rows) {
+  body_ += "<div class=\"wrap\"><table>\n<tr>";
+  for (const std::string& header : headers) body_ += "<th>" + escape(header) + "</th>";
+  body_ += "</tr>\n";
+  for (const auto& row : rows) {
+    body_ += "<tr>";
+    for (const std::string& cell : row) body_ += "<td>" + escape(cell) + "</td>";
+    body_ += "</tr>\n";
+  }
+  body_ += "</table></div>\n";
+}
+
+void Page::gallery(const std::vector<Photograph>& photographs) {
+  constexpr int kSmall = 100;  // pixels; enlarged, these should look like what they are
+  body_ += "<div class=\"gallery\">\n";
+  for (const Photograph& p : photographs) {
+    body_ += fmt::format("<figure><img{} alt=\"{}\" src=\"{}\"/><figcaption><b>{}</b>",
+                         p.width < kSmall ? " class=\"small\"" : "", escape(p.title), escape(p.url),
+                         escape(p.title));
+    for (const std::string& line : p.lines) body_ += "<span>" + escape(line) + "</span>";
+    body_ += "</figcaption></figure>\n";
+  }
+  body_ += "</div>\n";
 }
 
 std::string Page::text() const {

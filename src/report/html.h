@@ -1,6 +1,8 @@
 // A web page in one file: nothing is fetched, nothing runs.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +12,9 @@ namespace linnet::report {
 
 /// Text as it may stand in HTML and SVG, between tags and in attributes.
 std::string escape(std::string_view text);
+
+/// Bytes as an address that holds them: "data:image/png;base64,…" (RFC 2397).
+std::string data_url(std::string_view media_type, std::span<const std::byte> bytes);
 
 /// Content is appended in order; every function but raw() escapes its text.
 class Page {
@@ -24,6 +29,18 @@ class Page {
   void card(std::string_view title, std::string_view subtitle,
             const std::vector<std::pair<std::string, std::string>>& facts,
             const std::vector<std::string>& pictures);
+  /// A command to be typed, as it stands.
+  void command(std::string_view text);
+  /// Rows of as many cells as there are headers; all but the first column are flush right.
+  void table(const std::vector<std::string>& headers, const std::vector<std::vector<std::string>>& rows);
+  struct Photograph {
+    std::string url;  ///< data_url() of it
+    int width = 0;    ///< pixels
+    std::string title;
+    std::vector<std::string> lines;  ///< below the title
+  };
+  /// Photographs side by side, each with its text below.
+  void gallery(const std::vector<Photograph>& photographs);
   /// HTML or SVG as it stands.
   void raw(std::string_view html) { body_ += html; }
 

@@ -38,6 +38,9 @@ Svg picture() {
   svg.circle(5, 5, 2, Colour::kTwo, "tip");
   svg.circle(5, 5, 2, Colour::kTwo);
   svg.text(1, 2, "R&D", Svg::Anchor::kMiddle);
+  svg.text(1, 2, "turned", Svg::Anchor::kEnd, -45);
+  svg.rect(0, 0, 10, 10, Colour::kOne, "", 0.5);
+  svg.curve(std::vector<std::pair<double, double>>{{1, 2}, {3, 4}}, Colour::kOne);
   return svg;
 }
 
@@ -47,6 +50,9 @@ TEST(report, a_page_closes_every_tag_and_holds_its_pictures) {
   page.paragraph("a paragraph");
   page.figures({{"3", "things"}});
   page.card("a layer", "convolution", {{"scale", "0.5"}}, {picture().str()});
+  page.command("linnet --help");
+  page.table({"class", "right"}, {{"cat", "5"}, {"dog", "6"}});
+  page.gallery({{"data:,", 32, "a cat", {"taken for a dog", "90 %"}}, {"data:,", 320, "a dog", {}}});
   EXPECT_EQ(unclosed(page.text()), "");
   EXPECT_THAT(page.text(), HasSubstr(picture().str()));
   EXPECT_THAT(page.text(), HasSubstr("stroke-dasharray"));
@@ -70,6 +76,9 @@ TEST(report, text_cannot_become_markup) {
   svg.text(0, 0, evil);
   svg.rect(0, 0, 1, 1, Colour::kOne, evil);
   page.card(evil, evil, {{evil, evil}}, {svg.str()});
+  page.command(evil);
+  page.table({evil}, {{evil}});
+  page.gallery({{evil, 32, evil, {evil}}});
   EXPECT_THAT(page.text(), Not(HasSubstr("<script")));
   EXPECT_THAT(page.text(), Not(HasSubstr("\"&\"")));
   EXPECT_EQ(unclosed(page.text()), "");
@@ -82,6 +91,26 @@ TEST(report, a_page_fetches_nothing) {
   EXPECT_THAT(text, Not(HasSubstr("src=")));
   EXPECT_THAT(text, Not(HasSubstr("href=")));
   EXPECT_THAT(text, Not(HasSubstr("url(")));
+}
+
+TEST(report, a_data_url_is_what_rfc_4648_says) {
+  const auto encoded = [](std::string_view text) {
+    return data_url("text/plain", std::as_bytes(std::span(text)));
+  };
+  EXPECT_EQ(encoded(""), "data:text/plain;base64,");
+  EXPECT_EQ(encoded("f"), "data:text/plain;base64,Zg==");
+  EXPECT_EQ(encoded("fo"), "data:text/plain;base64,Zm8=");
+  EXPECT_EQ(encoded("foo"), "data:text/plain;base64,Zm9v");
+  EXPECT_EQ(encoded("\xff\xfe\xfd"
+                    "bar"),
+            "data:text/plain;base64,//79YmFy");
+}
+
+TEST(report, ticks_are_round_numbers_inside_of_the_range) {
+  EXPECT_THAT(ticks(0, 1, 5), ::testing::Pointwise(::testing::DoubleEq(), {0.0, 0.2, 0.4, 0.6, 0.8, 1.0}));
+  EXPECT_THAT(ticks(1, 200, 4), ::testing::ElementsAre(50, 100, 150, 200));
+  EXPECT_THAT(ticks(62, 100, 4), ::testing::ElementsAre(70, 80, 90, 100));
+  EXPECT_THAT(ticks(3, 3, 4), ::testing::ElementsAre(3));
 }
 
 TEST(report, an_axis_maps_its_ends_and_bears_an_empty_range) {

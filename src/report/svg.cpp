@@ -1,5 +1,7 @@
 #include "report/svg.h"
 
+#include <cmath>
+
 #include <fmt/core.h>
 
 #include "report/colours.h"
@@ -50,9 +52,20 @@ std::string Svg::file() const {
   return text;
 }
 
-void Svg::rect(double x, double y, double width, double height, Colour fill, std::string_view tip) {
-  body_ += fmt::format("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"{}", x,
-                       y, width, height, css(fill), closed("rect", tip));
+void Svg::rect(double x, double y, double width, double height, Colour fill, std::string_view tip,
+               double opacity) {
+  body_ +=
+      fmt::format("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"{}{}", x, y,
+                  width, height, css(fill),
+                  opacity < 1 ? fmt::format(" fill-opacity=\"{:.3f}\"", opacity) : "", closed("rect", tip));
+}
+
+void Svg::curve(std::span<const std::pair<double, double>> points, Colour stroke, double width) {
+  body_ += fmt::format(
+      "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"{:.7g}\" stroke-linejoin=\"round\" points=\"",
+      css(stroke), width);
+  for (const auto& [x, y] : points) body_ += fmt::format("{:.2f},{:.2f} ", x, y);
+  body_ += "\"/>\n";
 }
 
 void Svg::line(double x1, double y1, double x2, double y2, Colour stroke, double width, bool dashed) {
@@ -67,10 +80,29 @@ void Svg::circle(double x, double y, double radius, Colour fill, std::string_vie
                        css(fill), closed("circle", tip));
 }
 
-void Svg::text(double x, double y, std::string_view text, Anchor anchor) {
+void Svg::text(double x, double y, std::string_view text, Anchor anchor, double degrees, Colour colour) {
   const char* name = anchor == Anchor::kStart ? "start" : anchor == Anchor::kMiddle ? "middle" : "end";
-  body_ +=
-      fmt::format("<text x=\"{:.2f}\" y=\"{:.2f}\" text-anchor=\"{}\">{}</text>\n", x, y, name, escape(text));
+  const std::string turned =
+      degrees == 0 ? "" : fmt::format(" transform=\"rotate({:.7g} {:.2f} {:.2f})\"", degrees, x, y);
+  // The page's rule for text outweighs an attribute.
+  const std::string coloured =
+      colour == Colour::kQuiet ? "" : fmt::format(" style=\"fill: {}\"", css(colour));
+  body_ += fmt::format("<text x=\"{:.2f}\" y=\"{:.2f}\" text-anchor=\"{}\"{}{}>{}</text>\n", x, y, name,
+                       turned, coloured, escape(text));
+}
+
+std::vector<double> ticks(double low, double high, int count) {
+  if (!(high > low) || count < 1) return {low};
+  const double wanted = (high - low) / count;
+  const double power = std::pow(10.0, std::floor(std::log10(wanted)));
+  double step = 10 * power;
+  for (const double round : {5.0, 2.0, 1.0})
+    if (round * power >= wanted * (1 - 1e-9)) step = round * power;
+  std::vector<double> result;
+  const double slack = 1e-9 * step;
+  for (double i = std::ceil((low - slack) / step); i * step <= high + slack; ++i)
+    result.push_back(i * step + 0.0);  // no -0
+  return result;
 }
 
 }  // namespace linnet::report

@@ -1,8 +1,11 @@
 // Pictures as SVG text that stands inside a page (html.h), whose colours they use.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace linnet::report {
 
@@ -17,11 +20,16 @@ class Svg {
   Svg(double width, double height, std::string_view what, Size size = Size::kNatural);
 
   /// `tip`, where given, is shown when the pointer rests on it.
-  void rect(double x, double y, double width, double height, Colour fill, std::string_view tip = {});
+  void rect(double x, double y, double width, double height, Colour fill, std::string_view tip = {},
+            double opacity = 1);
   void line(double x1, double y1, double x2, double y2, Colour stroke, double width = 1, bool dashed = false);
+  /// From point to point {x, y}.
+  void curve(std::span<const std::pair<double, double>> points, Colour stroke, double width = 2);
   void circle(double x, double y, double radius, Colour fill, std::string_view tip = {});
   enum class Anchor { kStart, kMiddle, kEnd };
-  void text(double x, double y, std::string_view text, Anchor anchor = Anchor::kStart);
+  /// `degrees` clockwise around x, y.
+  void text(double x, double y, std::string_view text, Anchor anchor = Anchor::kStart, double degrees = 0,
+            Colour colour = Colour::kQuiet);
 
   std::string str() const { return head_ + body_ + "</svg>\n"; }
   /// The same as a file of its own: on white, in the light colours, which it holds itself.
@@ -42,5 +50,9 @@ struct Axis {
     return high == low ? start : start + (value - low) / (high - low) * (end - start);
   }
 };
+
+/// Round values at equal distances, about `count` of them, from the first at or above `low` to the last at or
+/// below `high`: what an axis is labelled with.
+std::vector<double> ticks(double low, double high, int count);
 
 }  // namespace linnet::report

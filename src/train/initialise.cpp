@@ -3,7 +3,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "base/random.h"
 #include "train/constants.h"
 
 namespace linnet::train {
@@ -53,19 +52,22 @@ Constant filled(const Constant& like, float value) {
 
 }  // namespace
 
+void initialise(Node& node, Initialisation how, Random& random) {
+  for_each_constant(node.op, [&](Constant& constant, Role role, const char*) {
+    switch (role) {
+      case Role::kWeight: constant = random_weight(node.op, constant, how, random); break;
+      case Role::kScale:
+      case Role::kVariance: constant = filled(constant, 1.0f); break;
+      case Role::kBias:
+      case Role::kOffset:
+      case Role::kMean: constant = filled(constant, 0.0f); break;
+    }
+  });
+}
+
 Graph initialise(Graph graph, Initialisation how, std::uint64_t seed) {
   Random random(seed);
-  for (Node& node : graph.nodes)
-    for_each_constant(node.op, [&](Constant& constant, Role role, const char*) {
-      switch (role) {
-        case Role::kWeight: constant = random_weight(node.op, constant, how, random); break;
-        case Role::kScale:
-        case Role::kVariance: constant = filled(constant, 1.0f); break;
-        case Role::kBias:
-        case Role::kOffset:
-        case Role::kMean: constant = filled(constant, 0.0f); break;
-      }
-    });
+  for (Node& node : graph.nodes) initialise(node, how, random);
   return graph;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/random.h"
 #include "graph/graph.h"
 
 namespace linnet::train {
@@ -19,5 +20,8 @@ enum class Initialisation {
 /// The graph with random weights, the same on every machine for one seed; biases are zero, batch norms the
 /// identity.
 Graph initialise(Graph graph, Initialisation how, std::uint64_t seed);
+
+/// One layer of it, drawn from `random`.
+void initialise(Node& node, Initialisation how, Random& random);
 
 }  // namespace linnet::train

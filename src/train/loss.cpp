@@ -12,9 +12,10 @@ void fill_targets(std::span<const int> labels, int classes, float smoothing, std
 }
 
 Loss softmax_cross_entropy(std::span<const float> scores, std::span<const float> targets, int classes,
-                           std::span<float> d_scores) {
+                           std::span<float> d_scores, int parts) {
   const auto k = static_cast<std::size_t>(classes);
   const std::size_t n = scores.size() / k;
+  const double images = static_cast<double>(n) * parts;
   Loss loss;
   for (std::size_t image = 0; image < n; ++image) {
     const auto row = scores.subspan(image * k, k);
@@ -28,11 +29,11 @@ Loss softmax_cross_entropy(std::span<const float> scores, std::span<const float>
       loss.mean -= double{target[i]} * log_probability;
       if (!d_scores.empty())
         d_scores[image * k + i] =
-            static_cast<float>((std::exp(log_probability) - double{target[i]}) / static_cast<double>(n));
+            static_cast<float>((std::exp(log_probability) - double{target[i]}) / images);
     }
     if (best - row.begin() == std::ranges::max_element(target) - target.begin()) ++loss.correct;
   }
-  loss.mean /= static_cast<double>(n);
+  loss.mean /= images;
   return loss;
 }
 

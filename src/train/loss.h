@@ -11,12 +11,14 @@ namespace linnet::train {
 void fill_targets(std::span<const int> labels, int classes, float smoothing, std::span<float> targets);
 
 struct Loss {
-  double mean = 0;  ///< over the images, in nats
+  double mean = 0;  ///< over the images (of all parts), in nats
   int correct = 0;  ///< images whose best score is at their largest target
 };
 
 /// scores, targets: n x classes, each row of targets sums to 1. d_scores: the gradient of the mean, or empty.
+/// Where other ranks have a part of the batch each, `parts` of n images: loss and gradient are those that
+/// they add up to the mean of.
 Loss softmax_cross_entropy(std::span<const float> scores, std::span<const float> targets, int classes,
-                           std::span<float> d_scores);
+                           std::span<float> d_scores, int parts = 1);
 
 }  // namespace linnet::train

@@ -8,6 +8,7 @@
 #include "graph/passes/passes.h"
 #include "plan/placement.h"
 #include "train/constants.h"
+#include "train/gradient_buckets.h"
 #include "train/layer.h"
 
 namespace linnet::train {
@@ -46,6 +47,22 @@ std::vector<bool> needed_nodes(const Graph& graph) {
   return needed;
 }
 
+/// The layer behind the first `frozen` layers with weights, or 0 where there are none to freeze. Errors: no
+/// layer is left.
+Result<NodeId> first_trained_layer(const Graph& graph, int frozen) {
+  if (frozen <= 0) return 0;
+  const std::vector<bool> needed = needed_nodes(graph);
+  int layers = 0;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Op& op = graph[id].op;
+    const bool weighted = std::holds_alternative<Convolution>(op) || std::holds_alternative<Depthwise>(op) ||
+                          std::holds_alternative<Linear>(op);
+    if (weighted && needed[static_cast<std::size_t>(id)] && layers++ == frozen) return id;
+  }
+  return usage("{}: has {} layers with weights, so {} cannot be frozen and one be left to train", graph.name,
+               layers, frozen);
+}
+
 double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -57,6 +74,7 @@ struct Network::Impl {
   int batch;
   ThreadPool& pool;
   NetworkOptions options;
+  NodeId first_trained = 0;  ///< the nodes before it are frozen
   Machine machine;
 
   AlignedVector<float> values, gradients, statistics;
@@ -73,14 +91,18 @@ struct Network::Impl {
   AlignedVector<float> scratch_memory;
   std::int64_t activation_bytes = 0;
   bool ready_for_backward = false;
+  std::optional<GradientBuckets> buckets;  ///< where there are other ranks
 
   Impl(Graph g, int n, ThreadPool& p, const NetworkOptions& o)
       : graph(std::move(g)),
         batch(n),
         pool(p),
         options(o),
-        machine{cpu::kernels(o.isa), cpu::kernels_train(o.isa), p.threads()} {}
+        machine{cpu::kernels(o.isa), cpu::kernels_train(o.isa), p.threads()} {
+    if (o.job && o.job->size() > 1 && o.sync_norms) machine.norms = o.job;
+  }
 
+  bool frozen(NodeId node) const { return node < first_trained; }
   void take_constants();
   const Slot* find(NodeId node, Role role) const;
   Weights weights_of(NodeId node) const;
@@ -101,6 +123,7 @@ struct Network::Impl {
     });
   }
   void sum_partials(std::span<float> gradient);
+  void share_gradients(Layer& layer);
 };
 
 /// Copies the graph's constants into arenas.
@@ -126,7 +149,8 @@ void Network::Impl::take_constants() {
       std::ranges::copy(constant.values(), slot.value.begin());
       if (!statistic) {
         slot.gradient = std::span(gradients).subspan(begin, constant.size());
-        parameters.push_back({graph[id].name + suffix, slot.value, slot.gradient, decays(role)});
+        if (!frozen(id))
+          parameters.push_back({graph[id].name + suffix, slot.value, slot.gradient, decays(role)});
       }
       begin += whole_lines(constant.size());
       slots.push_back(slot);
@@ -164,6 +188,7 @@ void Network::Impl::add_norm(NodeId node, Value& value) {
   const auto c = static_cast<std::size_t>(value.shape.c);
   Norm norm = {.epsilon = std::get<BatchNorm>(graph[node].op).epsilon,
                .momentum = options.momentum,
+               .frozen = options.frozen_norms || frozen(node),
                .scale = find(node, Role::kScale)->value,
                .offset = find(node, Role::kOffset)->value,
                .d_scale = find(node, Role::kScale)->gradient,
@@ -173,7 +198,8 @@ void Network::Impl::add_norm(NodeId node, Value& value) {
   for (auto* v : {&norm.mean, &norm.deviation, &norm.multiply, &norm.add, &norm.by_value, &norm.constant})
     v->resize(c);
   value.norm.push_back(std::move(norm));
-  value.d_bias = {};  // the batch's mean takes a bias out again: its gradient is zero
+  // The batch's mean takes a bias out again: its gradient is zero. Frozen norms leave it in.
+  if (!value.norm.front().frozen) value.d_bias = {};
 }
 
 Result<void> Network::Impl::add_layers() {
@@ -194,7 +220,8 @@ Result<void> Network::Impl::add_layers() {
     const auto joinable = [&](bool norm) {
       const Value& value = input(0);
       return node.inputs[0] != 0 && uses[static_cast<std::size_t>(node.inputs[0])] == 1 &&
-             value.finish == Finish::kNone && (!norm || value.norm.empty());
+             value.finish == Finish::kNone && (!norm || value.norm.empty()) &&
+             frozen(node.inputs[0]) == frozen(id);
     };
     const auto layer = [&](Activation activation, auto make) -> Value* {
       Value& value = add_value(node.shape, finish_of(activation));
@@ -265,7 +292,9 @@ Result<void> Network::Impl::add_layers() {
             },
         },
         node.op);
-    LINNET_TRY(value_of[static_cast<std::size_t>(id)], std::move(made));
+    LINNET_TRY(Value* const value, std::move(made));
+    if (frozen(id)) value->needs_gradient = false;
+    value_of[static_cast<std::size_t>(id)] = value;
   }
   Value* scores = value_of[static_cast<std::size_t>(graph.output)];
   if (!scores->plain() || scores == all_values.front().get())
@@ -306,8 +335,19 @@ Result<void> Network::Impl::place() {
                       .alignment = kCacheLine});
     owners.push_back(&owner);
   };
+  const auto trained = [&](int layer) {
+    return layers[static_cast<std::size_t>(layer)]->output().needs_gradient;
+  };
   for (int i = 0; i < count; ++i) {
     Value& value = layers[static_cast<std::size_t>(i)]->output();
+    if (!trained(i)) {
+      int last = i;
+      for (int reader = 0; reader < count; ++reader)
+        for (const Edge& edge : layers[static_cast<std::size_t>(reader)]->inputs())
+          if (edge.value == &value) last = std::max(last, trained(reader) ? backward(reader) : reader);
+      live(value.z, value.shape, i, last);
+      continue;
+    }
     live(value.z, value.shape, i, backward(i));
     int first = output.value == &value ? count : backward(i);
     for (int reader = 0; reader < count; ++reader)
@@ -359,6 +399,17 @@ void Network::Impl::sum_partials(std::span<float> gradient) {
   });
 }
 
+/// After a layer's backward pass: its own gradients, and those of the norm behind it, are final.
+void Network::Impl::share_gradients(Layer& layer) {
+  if (!buckets) return;
+  buckets->done(layer.d_weight());
+  buckets->done(layer.output().d_bias);
+  for (const Norm& norm : layer.output().norm) {
+    buckets->done(norm.d_scale);
+    buckets->done(norm.d_offset);
+  }
+}
+
 Result<Network> Network::make(const Graph& graph, int batch, ThreadPool& pool,
                               const NetworkOptions& options) {
   if (is_int8(graph))
@@ -368,7 +419,13 @@ Result<Network> Network::make(const Graph& graph, int batch, ThreadPool& pool,
     return usage("dropout is at least 0 and below 1, not {}", options.dropout);
   auto impl =
       std::make_unique<Impl>(canonical_padding(remove_identity(strip_softmax(graph))), batch, pool, options);
+  LINNET_TRY(impl->first_trained, first_trained_layer(impl->graph, options.frozen_layers));
   impl->take_constants();
+  if (options.job && options.job->size() > 1) {
+    std::vector<std::span<float>> parts;
+    for (const Parameter& parameter : impl->parameters) parts.push_back(parameter.gradient);
+    impl->buckets.emplace(impl->gradients, parts, *options.job);
+  }
   LINNET_CHECK(impl->add_layers());
   impl->order_readers();
   LINNET_CHECK(impl->place());
@@ -389,6 +446,7 @@ Result<std::span<const float>> Network::forward(std::span<const float> images, b
     return fail("{}: a step takes 1 to {} images of {} values; {} values were passed", m.graph.name, m.batch,
                 size, images.size());
   m.machine.images = static_cast<int>(n);
+  m.machine.first_image = m.options.job ? m.options.job->rank() * static_cast<std::int64_t>(n) : 0;
   m.machine.training = training;
   if (training) ++m.machine.step;
   m.ready_for_backward = training;
@@ -405,6 +463,14 @@ Result<std::span<const float>> Network::forward(std::span<const float> images, b
   }
   const Value& scores = *m.output.value;
   return std::span<const float>(scores.z, n * static_cast<std::size_t>(scores.shape.size()));
+}
+
+Result<void> Network::restate_norms(std::span<const float> images) {
+  impl_->machine.restating = true;
+  const auto scores = forward(images, false);
+  impl_->machine.restating = false;
+  if (!scores) return std::unexpected(scores.error());
+  return {};
 }
 
 Result<void> Network::backward(std::span<const float> d_scores) {
@@ -424,13 +490,16 @@ Result<void> Network::backward(std::span<const float> d_scores) {
   for (std::size_t i = m.layers.size(); i-- > 0;) {
     const double begin = seconds();
     Layer& layer = *m.layers[i];
+    if (!layer.output().needs_gradient) continue;
     layer.output().close_backward();
     m.pool.run([&](int thread) { layer.pack_backward(thread); });
     m.on_each_thread(
         [&](int thread, const Scratch& scratch, Range range) { layer.backward(thread, scratch, range); });
     m.sum_partials(layer.d_weight());
+    m.share_gradients(layer);
     m.times[i].backward += seconds() - begin;
   }
+  if (m.buckets) m.buckets->finish();
   return {};
 }
 

@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
 #include "graph/graph.h"
+#include "train/collective.h"
 
 namespace linnet::train {
 
@@ -34,16 +35,26 @@ struct LayerTime {
 
 struct NetworkOptions {
   cpu::Isa isa = cpu::available_isas().back();
-  float momentum = 0.1f;   ///< the batch's share in batch norms' running statistics
-  float dropout = 0;       ///< before the last linear layer; [0, 1)
-  std::uint64_t seed = 1;  ///< of dropout
+  float momentum = 0.1f;  ///< the batch's share in batch norms' running statistics
+  float dropout = 0;      ///< before the last linear layer; [0, 1)
+  /// So many convolution, depthwise and linear layers, the first ones, and all nodes before the next such
+  /// layer are left as they are: their parameters are not among parameters(), their batch norms take and keep
+  /// the running statistics, and the backward pass ends where they do.
+  int frozen_layers = 0;
+  bool frozen_norms = false;  ///< all batch norms take and keep the running statistics; they still train
+  std::uint64_t seed = 1;     ///< of dropout
+  /// Whose ranks have a part of every batch each, equally large; outlives the network. nullptr: there is but
+  /// one.
+  Collective* job = nullptr;
+  bool sync_norms = false;  ///< batch norms take the statistics of all ranks' images, not of their own
 };
 
 /// Not thread-safe: one step at a time.
 class Network {
  public:
   /// `graph` with its batch norms as they are, not folded. `batch` is the most images of a step; `pool` must
-  /// outlive the network. Errors: an int8 graph, a softmax that is not the last node, too little memory.
+  /// outlive the network. Errors: an int8 graph, a softmax that is not the last node, nothing left to train,
+  /// too little memory.
   static Result<Network> make(const Graph& graph, int batch, ThreadPool& pool,
                               const NetworkOptions& options = {});
   Network(Network&&) noexcept;
@@ -54,9 +65,15 @@ class Network {
   /// n x classes, valid until the next pass. In training batch norms take the batch's statistics and follow
   /// them with their running ones; else they take the running ones. Errors: sizes that do not fit.
   Result<std::span<const float>> forward(std::span<const float> images, bool training);
-  /// The gradients of all parameters from that of the scores of the last forward(…, true). Errors: sizes that
-  /// do not fit, or there was no such pass.
+  /// The gradients of all parameters from that of the scores of the last forward(…, true); with a job, their
+  /// sums over its ranks, the same bits on each. Errors: sizes that do not fit, or there was no such pass.
   Result<void> backward(std::span<const float> d_scores);
+
+  /// Gives every batch norm, frozen ones too, the statistics that these images have, and such a scale and
+  /// offset that it computes what it did: for norms whose running statistics mean nothing, because they were
+  /// folded into the weights once. Takes as many images as forward(); their scores stay as they were. Errors:
+  /// sizes that do not fit.
+  Result<void> restate_norms(std::span<const float> images);
 
   std::span<const Parameter> parameters() const;
   /// All parameters one after the other, with a few zeros between that stay zero.

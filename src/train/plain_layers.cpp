@@ -191,7 +191,9 @@ class KeepLayer final : public Layer {
       std::copy_n(from, size, to);
       return;
     }
-    Random random(Random(Random(seed_ ^ machine_.step).next() ^ static_cast<std::uint64_t>(image)).next());
+    Random random(Random(Random(seed_ ^ machine_.step).next() ^
+                         static_cast<std::uint64_t>(machine_.first_image + image))
+                      .next());
     const float scale = 1.0f / (1.0f - rate_);
     for (std::int64_t i = 0; i < size; ++i) to[i] = random.unit() < rate_ ? 0.0f : from[i] * scale;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace linnet::train {
 
@@ -33,7 +34,8 @@ void Value::Sums::clear() {
 }
 
 void Value::observe(int thread, std::int64_t pixel, std::int64_t pixels) {
-  if (norm.empty() || !machine_.training) return;
+  if (norm.empty()) return;
+  if (!machine_.restating && (norm.front().frozen || !machine_.training)) return;
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
   if (s.pixels == 0) std::copy_n(at(pixel), shape.c, s.shift.begin());
@@ -47,12 +49,14 @@ void Value::observe(int thread, std::int64_t pixel, std::int64_t pixels) {
 }
 
 void Value::close_statistics(Norm& n) {
-  const double pixels = static_cast<double>(machine_.images) * static_cast<double>(shape.pixels());
+  pixels_ = static_cast<double>(machine_.images) * static_cast<double>(shape.pixels());
+  means_.resize(n.mean.size());
+  squares_.resize(n.mean.size());
   for (std::size_t c = 0; c < n.mean.size(); ++c) {
     // Means and squared deviations of the threads' parts, joined (Chan, Golub, LeVeque, 1979).
     double total = 0;
     for (const Sums& s : sums_) total += s.first[c] + static_cast<double>(s.pixels) * double{s.shift[c]};
-    const double mean = total / pixels;
+    const double mean = total / pixels_;
     double squares = 0;
     for (const Sums& s : sums_) {
       if (s.pixels == 0) continue;
@@ -61,19 +65,42 @@ void Value::close_statistics(Norm& n) {
       const double apart = own + double{s.shift[c]} - mean;
       squares += std::max(0.0, s.second[c] - own * s.first[c]) + count * apart * apart;
     }
-    n.mean[c] = static_cast<float>(mean);
-    n.deviation[c] = static_cast<float>(std::sqrt(squares / pixels + double{n.epsilon}));
-    const double unbiased = squares / std::max(1.0, pixels - 1);
-    n.running_mean[c] += n.momentum * (static_cast<float>(mean) - n.running_mean[c]);
-    n.running_variance[c] += n.momentum * (static_cast<float>(unbiased) - n.running_variance[c]);
+    means_[c] = mean;
+    squares_[c] = squares;
   }
   for (Sums& s : sums_) s.clear();
+  if (machine_.norms) pixels_ = join_moments(*machine_.norms, pixels_, means_, squares_);
+  for (std::size_t c = 0; c < n.mean.size(); ++c) {
+    const auto mean = static_cast<float>(means_[c]);
+    n.mean[c] = mean;
+    n.deviation[c] = static_cast<float>(std::sqrt(squares_[c] / pixels_ + double{n.epsilon}));
+    const double unbiased = squares_[c] / std::max(1.0, pixels_ - 1);
+    n.running_mean[c] += n.momentum * (mean - n.running_mean[c]);
+    n.running_variance[c] += n.momentum * (static_cast<float>(unbiased) - n.running_variance[c]);
+  }
+}
+
+/// Gives the norm the statistics of the batch, and such a scale and offset that it computes what it did.
+void Value::restate(Norm& n) {
+  const AlignedVector<float> mean(n.running_mean.begin(), n.running_mean.end());
+  const AlignedVector<float> variance(n.running_variance.begin(), n.running_variance.end());
+  const float momentum = std::exchange(n.momentum, 1.0f);
+  close_statistics(n);
+  n.momentum = momentum;
+  for (std::size_t c = 0; c < mean.size(); ++c) {
+    const double before = std::sqrt(double{variance[c]} + double{n.epsilon});
+    const double after = std::sqrt(double{n.running_variance[c]} + double{n.epsilon});
+    const double moved = double{n.running_mean[c]} - double{mean[c]};
+    n.offset[c] = static_cast<float>(double{n.offset[c]} + moved / before * double{n.scale[c]});
+    n.scale[c] = static_cast<float>(double{n.scale[c]} * after / before);
+  }
 }
 
 void Value::close_forward() {
   if (norm.empty()) return;
   Norm& n = norm.front();
-  if (machine_.training) {
+  if (machine_.restating) restate(n);
+  if (machine_.training && !n.frozen) {
     close_statistics(n);
   } else {
     std::ranges::copy(n.running_mean, n.mean.begin());
@@ -130,27 +157,48 @@ void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const f
 
 void Value::close_backward() {
   if (norm.empty() && d_bias.empty()) return;
-  const double pixels = static_cast<double>(machine_.images) * static_cast<double>(shape.pixels());
-  for (std::size_t c = 0; c < static_cast<std::size_t>(shape.c); ++c) {
-    double sum = 0;
-    double centred = 0;
-    for (const Sums& s : sums_) {
-      sum += s.first[c];
-      centred += s.second[c];
+  const auto channels = static_cast<std::size_t>(shape.c);
+  // The threads' sums, plain and centred, in the first's place.
+  Sums& own = sums_.front();
+  for (std::size_t t = 1; t < sums_.size(); ++t)
+    for (std::size_t c = 0; c < channels; ++c) {
+      own.first[c] += sums_[t].first[c];
+      own.second[c] += sums_[t].second[c];
     }
-    if (norm.empty()) {
-      d_bias[c] = static_cast<float>(sum);
-      continue;
-    }
-    Norm& n = norm.front();
-    const double d_scale = centred / double{n.deviation[c]};
-    n.d_offset[c] = static_cast<float>(sum);
-    n.d_scale[c] = static_cast<float>(d_scale);
-    const double by_value = -double{n.multiply[c]} * d_scale / (double{n.deviation[c]} * pixels);
-    n.by_value[c] = static_cast<float>(by_value);
-    n.constant[c] = static_cast<float>(-double{n.multiply[c]} * sum / pixels - by_value * double{n.mean[c]});
-  }
+  if (norm.empty())
+    for (std::size_t c = 0; c < channels; ++c) d_bias[c] = static_cast<float>(own.first[c]);
+  else
+    close_norm_gradient(norm.front());
   for (Sums& s : sums_) s.clear();
+}
+
+/// These images' gradients of scale and offset; and dz, which depends on all images that were normalised
+/// together.
+void Value::close_norm_gradient(Norm& n) {
+  Sums& s = sums_.front();
+  for (std::size_t c = 0; c < n.mean.size(); ++c) {
+    n.d_offset[c] = static_cast<float>(s.first[c]);
+    n.d_scale[c] = static_cast<float>(s.second[c] / double{n.deviation[c]});
+  }
+  if (n.frozen) {  // the statistics do not depend on z, so by_value and constant stay zero
+    for (std::size_t c = 0; c < d_bias.size(); ++c)
+      d_bias[c] = static_cast<float>(s.first[c] * double{n.multiply[c]});
+    return;
+  }
+  if (machine_.norms) {
+    std::vector<double> both(s.first);
+    both.insert(both.end(), s.second.begin(), s.second.end());
+    sum(*machine_.norms, both);
+    std::copy_n(both.begin(), n.mean.size(), s.first.begin());
+    std::copy_n(both.begin() + std::ssize(n.mean), n.mean.size(), s.second.begin());
+  }
+  for (std::size_t c = 0; c < n.mean.size(); ++c) {
+    const double deviation = n.deviation[c];
+    const double multiply = n.multiply[c];
+    const double by_value = -multiply * (s.second[c] / deviation) / (deviation * pixels_);
+    n.by_value[c] = static_cast<float>(by_value);
+    n.constant[c] = static_cast<float>(-multiply * s.first[c] / pixels_ - by_value * double{n.mean[c]});
+  }
 }
 
 Rows Value::fetch_gradient(std::int64_t pixel, std::int64_t pixels, float* scratch,

@@ -14,6 +14,7 @@
 #include "base/shape.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/kernels_train.h"
+#include "train/collective.h"
 
 namespace linnet::train {
 
@@ -22,9 +23,12 @@ struct Machine {
   const cpu::Kernels& kernels;
   const cpu::KernelsTrain& train;
   int threads;
+  Collective* norms = nullptr;  ///< joins batch norms' statistics; nullptr: they are of these images alone
   // Of the step that runs:
   int images = 0;
+  std::int64_t first_image = 0;  ///< what they count from in the batch of all ranks
   bool training = false;
+  bool restating = false;  ///< Network::restate_norms()
   std::uint64_t step = 0;  ///< counts the forward passes in training
 };
 
@@ -41,9 +45,10 @@ struct Rows {
 /// A batch norm: its constants, its statistics of the batch, and what they make of a value.
 struct Norm {
   float epsilon;
-  float momentum;  ///< the share of the batch in the running statistics
-  std::span<const float> scale;
-  std::span<const float> offset;
+  float momentum;       ///< the share of the batch in the running statistics
+  bool frozen = false;  ///< takes the running statistics also in training, and leaves them as they are
+  std::span<float> scale;
+  std::span<float> offset;
   std::span<float> d_scale;
   std::span<float> d_offset;
   std::span<float> running_mean;
@@ -65,9 +70,9 @@ class Value {
 
   const Shape shape;
   cpu::Finish finish;
-  std::vector<Norm> norm;     ///< one, or none
-  std::span<float> d_bias;    ///< of the layer that writes z, where no norm follows; or empty
-  float* z = nullptr;         ///< [batch, H, W, C]
+  std::vector<Norm> norm;   ///< one, or none
+  std::span<float> d_bias;  ///< of the layer that writes z, where no norm follows but a frozen one; or empty
+  float* z = nullptr;       ///< [batch, H, W, C]
   float* gradient = nullptr;  ///< of the norm's output, [batch, H, W, C]; nullptr: nobody asks for it
   bool needs_gradient = true;
 
@@ -104,9 +109,14 @@ class Value {
     void clear();
   };
   void close_statistics(Norm& n);
+  void close_norm_gradient(Norm& n);
+  void restate(Norm& n);
 
   const Machine& machine_;
   std::vector<Sums> sums_;  ///< one a thread
+  // A norm's, [C]; of these images at first, then of all that it normalises together:
+  double pixels_ = 0;
+  std::vector<double> means_, squares_;
 };
 
 /// How a layer reads a value.

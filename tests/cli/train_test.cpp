@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "pictures.h"
 #include "run.h"
 #include "support/data.h"
 
@@ -34,17 +35,6 @@ class train_test : public ::testing::Test {
       for (int label = 0; label < 3; ++label)
         for (int i = 0; i < (*part == 't' && part[1] == 'r' ? 20 : 4); ++i)
           write_picture(data / part / names[label] / (std::to_string(i) + ".ppm"), label, i);
-  }
-  /// 32x32 pixels of something like noise, with little of one colour.
-  static void write_picture(const fs::path& path, int label, int i) {
-    fs::create_directories(path.parent_path());
-    std::string text = "P6 32 32 255\n";
-    unsigned state = static_cast<unsigned>(i * 7919 + label * 104729 + 1);
-    for (int value = 0; value < 32 * 32 * 3; ++value) {
-      state = state * 1664525u + 1013904223u;
-      text += static_cast<char>(state >> (value % 3 == label ? 27 : 24));
-    }
-    std::ofstream(path, std::ios::binary) << text;
   }
   std::vector<std::string> command(const std::string& out, const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {"train",

@@ -20,11 +20,9 @@ Result<void> write_checkpoint(const Checkpoint& checkpoint,
   for (const auto& [name, values] : arrays)
     if (!values.empty())
       tensors.push_back({name, Constant({static_cast<int>(values.size())}, values, nullptr)});
-  const Json place = {{"step", checkpoint.step},
-                      {"loss_sum", checkpoint.loss_sum},
-                      {"correct", checkpoint.correct},
-                      {"images", checkpoint.images},
-                      {"seconds", checkpoint.seconds}};
+  const Json place = {{"step", checkpoint.step},         {"ranks", checkpoint.ranks},
+                      {"loss_sum", checkpoint.loss_sum}, {"correct", checkpoint.correct},
+                      {"images", checkpoint.images},     {"seconds", checkpoint.seconds}};
   return formats::write_safetensors_file(tensors,
                                          {{"form", kForm},
                                           {"recipe", checkpoint.recipe},
@@ -48,6 +46,7 @@ Result<Checkpoint> read_checkpoint(const std::filesystem::path& path) {
   try {
     const Json place = Json::parse(text("place"));
     checkpoint.step = place.at("step").get<std::int64_t>();
+    checkpoint.ranks = place.at("ranks").get<int>();
     checkpoint.loss_sum = place.at("loss_sum").get<double>();
     checkpoint.correct = place.at("correct").get<std::int64_t>();
     checkpoint.images = place.at("images").get<std::int64_t>();

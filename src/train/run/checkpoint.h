@@ -20,6 +20,7 @@ namespace linnet::train {
 struct Checkpoint {
   std::string recipe;     ///< JSON: what the run learns from; must be the same to go on
   std::int64_t step = 0;  ///< steps done
+  int ranks = 1;          ///< processes that trained: another number goes on, to other last bits
   // Of the epoch that is under way:
   double loss_sum = 0;  ///< over its images
   std::int64_t correct = 0;

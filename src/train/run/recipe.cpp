@@ -52,25 +52,28 @@ Result<void> check(const Recipe& r) {
 }
 
 std::string to_json(const Recipe& r) {
-  return Json{{"epochs", r.epochs},
-              {"batch_size", r.batch},
-              {"optimizer", r.optimizer == OptimizerKind::kSgd ? "sgd" : "adamw"},
-              {"lr", r.rate},
-              {"momentum", r.momentum},
-              {"nesterov", r.nesterov},
-              {"weight_decay", r.weight_decay},
-              {"schedule", name_of(r.schedule)},
-              {"warm_up", r.warm_up},
-              {"label_smoothing", r.label_smoothing},
-              {"clip", r.clip},
-              {"ema", r.average},
-              {"mixup", r.mixup},
-              {"dropout", r.dropout},
-              {"norm_momentum", r.norm_momentum},
-              {"initialisation", r.initialisation == Initialisation::kHeFanOut ? "he" : "he-xavier"},
-              {"augmentation", augmentation_json(r.augmentation)},
-              {"seed", r.seed}}
-      .dump();
+  Json json = {{"epochs", r.epochs},
+               {"batch_size", r.batch},
+               {"optimizer", r.optimizer == OptimizerKind::kSgd ? "sgd" : "adamw"},
+               {"lr", r.rate},
+               {"momentum", r.momentum},
+               {"nesterov", r.nesterov},
+               {"weight_decay", r.weight_decay},
+               {"schedule", name_of(r.schedule)},
+               {"warm_up", r.warm_up},
+               {"label_smoothing", r.label_smoothing},
+               {"clip", r.clip},
+               {"ema", r.average},
+               {"mixup", r.mixup},
+               {"dropout", r.dropout},
+               {"norm_momentum", r.norm_momentum},
+               {"initialisation", r.initialisation == Initialisation::kHeFanOut ? "he" : "he-xavier"},
+               {"augmentation", augmentation_json(r.augmentation)},
+               {"seed", r.seed}};
+  if (r.frozen_layers > 0) json["frozen_layers"] = r.frozen_layers;
+  if (r.frozen_norms) json["frozen_norms"] = true;
+  if (r.sync_norms) json["sync_batch_norm"] = true;
+  return json.dump();
 }
 
 std::string first_difference(const std::string& recipe, const std::string& was) {

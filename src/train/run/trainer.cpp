@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/batches.h"
+#include "data/mixup.h"
 #include "train/loss.h"
 #include "train/moving_average.h"
 #include "train/run/checkpoint.h"
@@ -73,6 +74,7 @@ struct Trainer::Impl {
   Recipe recipe;
   ThreadPool& pool;
   RunOptions options;
+  Collective& job;
   int classes;
   Network network;
   std::unique_ptr<Optimizer> optimizer;
@@ -84,11 +86,12 @@ struct Trainer::Impl {
   AlignedVector<float> targets = {};
   AlignedVector<float> d_scores = {};
 
-  Impl(RunData d, const Recipe& r, ThreadPool& p, RunOptions o, int k, Network n)
+  Impl(RunData d, const Recipe& r, ThreadPool& p, RunOptions o, Collective& j, int k, Network n)
       : data(std::move(d)),
         recipe(r),
         pool(p),
         options(std::move(o)),
+        job(j),
         classes(k),
         network(std::move(n)),
         optimizer(optimizer_of(recipe, network.parameters())) {
@@ -106,12 +109,16 @@ struct Trainer::Impl {
   std::int64_t epoch_steps() const { return schedule.epoch_steps; }
   std::int64_t all_steps() const { return schedule.steps; }
 
+  bool first() const { return job.rank() == 0; }
+
   Result<void> restore(Checkpoint checkpoint);
+  void begin_together();
   void save();
   void fill_targets(const data::Batch& batch);
   Result<void> train_on(const data::Batch& batch);
   Result<EpochRecord> close_epoch();
   Result<void> validate(EpochRecord& record);
+  Result<Loss> sum_validation(const data::Dataset& part, std::int64_t& images);
   void swap_average() {
     if (average) average->swap();
   }
@@ -132,14 +139,28 @@ Result<void> Trainer::Impl::restore(Checkpoint checkpoint) {
   }
   if (checkpoint.step < 0 || checkpoint.step > all_steps())
     return fail("{}: says it is at step {} of {}", path, checkpoint.step, all_steps());
-  network.set_steps(static_cast<std::uint64_t>(checkpoint.step));
+  if (checkpoint.ranks != job.size() && options.warn)
+    options.warn(Error{fmt::format("{}: is of a run of {} processes. It goes on with {}, to other last bits",
+                                   path, checkpoint.ranks, job.size())});
   state = std::move(checkpoint);
+  state.ranks = job.size();
   state.arrays.clear();
   return {};
 }
 
+/// Every rank begins where rank 0 does.
+void Trainer::Impl::begin_together() {
+  std::vector<double> steps(static_cast<std::size_t>(job.size()));
+  const auto own = static_cast<double>(state.step);
+  job.gather(std::span(&own, 1), steps);
+  state.step = static_cast<std::int64_t>(steps[0]);
+  network.set_steps(static_cast<std::uint64_t>(state.step));
+  for (const auto& [name, values] : arrays()) job.broadcast(values);
+}
+
 /// A checkpoint that cannot be written costs a warning: the one before is still whole.
 void Trainer::Impl::save() {
+  if (!first()) return;
   std::map<std::string, std::span<const float>> now;
   for (const auto& [name, values] : arrays()) now[name] = values;
   if (const auto written = write_checkpoint(state, now, checkpoint_path(options.folder));
@@ -155,9 +176,12 @@ void Trainer::Impl::fill_targets(const data::Batch& batch) {
   train::fill_targets(batch.labels, classes, recipe.label_smoothing, targets);
   if (batch.lambda == 1) return;
   const AlignedVector<float> own = targets;
+  const auto partner = [&](std::size_t i) {
+    return static_cast<std::size_t>(data::mixup_partner(static_cast<int>(i), batch.images));
+  };
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t c = 0; c < k; ++c)
-      targets[i * k + c] = batch.lambda * own[i * k + c] + (1 - batch.lambda) * own[(n - 1 - i) * k + c];
+      targets[i * k + c] = batch.lambda * own[i * k + c] + (1 - batch.lambda) * own[partner(i) * k + c];
 }
 
 Result<void> Trainer::Impl::train_on(const data::Batch& batch) {
@@ -167,30 +191,51 @@ Result<void> Trainer::Impl::train_on(const data::Batch& batch) {
   fill_targets(batch);
   LINNET_TRY(const std::span<const float> scores, network.forward(images, true));
   d_scores.resize(scores.size());
-  const Loss loss = softmax_cross_entropy(scores, targets, classes, d_scores);
-  if (!std::isfinite(loss.mean))
+  const Loss own = softmax_cross_entropy(scores, targets, classes, d_scores, job.size());
+  LINNET_CHECK(network.backward(d_scores));
+  double totals[] = {own.mean, static_cast<double>(own.correct), static_cast<double>(batch.images)};
+  sum(job, totals);
+  const auto [loss, correct, all_images] = totals;
+  if (!std::isfinite(loss))
     return fail(
         "the loss is {} in step {} of epoch {}: the run has diverged. Lower --lr (it is {}), clip gradients "
         "(--clip 1) or warm up longer (--warm-up); {} is from before",
-        loss.mean, state.step % epoch_steps() + 1, state.step / epoch_steps() + 1, recipe.rate,
+        loss, state.step % epoch_steps() + 1, state.step / epoch_steps() + 1, recipe.rate,
         checkpoint_path(options.folder).string());
-  LINNET_CHECK(network.backward(d_scores));
   if (recipe.clip > 0) clip_gradients(network.parameters(), recipe.clip);
   optimizer->step(schedule.rate(state.step), pool);
   if (average) average->update(pool);
   ++state.step;
-  state.loss_sum += loss.mean * batch.images;
-  state.correct += loss.correct;
-  state.images += batch.images;
+  state.loss_sum += loss * all_images;
+  state.correct += static_cast<std::int64_t>(correct);
+  state.images += static_cast<std::int64_t>(all_images);
   return {};
 }
 
+/// Each rank its part of the pictures, with rank 0's running statistics.
 Result<void> Trainer::Impl::validate(EpochRecord& record) {
+  job.broadcast(network.statistics());
+  data::Dataset part = data.validation;
+  const Range own = split(std::ssize(part.items), job.rank(), job.size());
+  part.items = {data.validation.items.begin() + own.begin, data.validation.items.begin() + own.end};
+  Loss loss;
+  std::int64_t images = 0;
+  if (!part.items.empty()) {
+    LINNET_TRY(loss, sum_validation(part, images));
+  }
+  double totals[] = {loss.mean, static_cast<double>(loss.correct), static_cast<double>(images)};
+  sum(job, totals);
+  record.validation_loss = totals[0] / totals[2];
+  record.validation_top1 = totals[1] / totals[2];
+  return {};
+}
+
+/// Sums over the pictures, not means.
+Result<Loss> Trainer::Impl::sum_validation(const data::Dataset& part, std::int64_t& images) {
   data::BatchOptions once = plain_batches;
   once.epochs = 1;
-  LINNET_TRY(const auto all, data::Batches::make(data.validation, once));
-  double loss = 0;
-  std::int64_t images = 0, correct = 0;
+  LINNET_TRY(const auto all, data::Batches::make(part, once));
+  Loss total;
   for (;;) {
     LINNET_TRY(const data::Batch* batch, all->next());
     if (!batch) break;
@@ -201,14 +246,12 @@ Result<void> Trainer::Impl::validate(EpochRecord& record) {
     LINNET_TRY(const std::span<const float> scores,
                network.forward(
                    std::span(batch->pixels).first(n * static_cast<std::size_t>(once.input.size())), false));
-    const Loss part = softmax_cross_entropy(scores, targets, classes, {});
-    loss += part.mean * batch->images;
-    correct += part.correct;
+    const Loss own = softmax_cross_entropy(scores, targets, classes, {});
+    total.mean += own.mean * batch->images;
+    total.correct += own.correct;
     images += batch->images;
   }
-  record.validation_loss = loss / static_cast<double>(images);
-  record.validation_top1 = static_cast<double>(correct) / static_cast<double>(images);
-  return {};
+  return total;
 }
 
 Result<EpochRecord> Trainer::Impl::close_epoch() {
@@ -235,28 +278,43 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
                               RunOptions options) {
   LINNET_CHECK(check(recipe));
   if (!graph.preprocessing) return fail("{}: has no preprocessing to train with", graph.name);
+  static Alone alone;
+  Collective& job = options.job ? *options.job : alone;
+  if (recipe.batch % job.size() != 0)
+    return usage("--batch-size {} cannot be shared out evenly by {} processes; choose a multiple of {}",
+                 recipe.batch, job.size(), job.size());
   const auto path = checkpoint_path(options.folder);
   std::error_code code;
-  const bool there = std::filesystem::exists(path, code);
+  const bool there = job.rank() == 0 && std::filesystem::exists(path, code);
   if (there && !options.resume)
     return usage("{}: holds a run already. --resume goes on with it; --out another folder starts a new one",
                  options.folder.string());
-  std::filesystem::create_directories(path.parent_path(), code);
+  if (job.rank() == 0) std::filesystem::create_directories(path.parent_path(), code);
   if (code)
     return fail("{}: cannot be made: {}; give --out a folder that can be written to",
                 path.parent_path().string(), code.message());
-  remove_leftovers(path);
-  LINNET_TRY(Network network, Network::make(graph, recipe.batch, pool,
+  if (job.rank() == 0) remove_leftovers(path);
+  LINNET_TRY(Network network, Network::make(graph, recipe.batch / job.size(), pool,
                                             {.isa = options.isa,
                                              .momentum = recipe.norm_momentum,
                                              .dropout = recipe.dropout,
-                                             .seed = recipe.seed}));
-  auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options),
+                                             .frozen_layers = recipe.frozen_layers,
+                                             .frozen_norms = recipe.frozen_norms,
+                                             .seed = recipe.seed,
+                                             .job = options.job,
+                                             .sync_norms = recipe.sync_norms}));
+  auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options), job,
                                      graph.output_shape().c, std::move(network));
   Impl& m = *impl;
   m.state.recipe = everything(recipe, m.options.identity);
+  m.state.ranks = job.size();
+  LINNET_CHECK(agree(job, fmt::format("{}, {} pictures, {}, {} threads", m.state.recipe,
+                                      m.data.train.items.size(), to_string(m.options.isa), pool.threads())));
   m.plain_batches = batch_options(graph, recipe, m.options);
   data::BatchOptions augmented = m.plain_batches;
+  m.plain_batches.size /= job.size();
+  augmented.part = job.rank();
+  augmented.parts = job.size();
   augmented.augmentation = recipe.augmentation;
   augmented.mixup = recipe.mixup;
   augmented.epochs = recipe.epochs;
@@ -269,6 +327,7 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
     LINNET_TRY(Checkpoint checkpoint, read_checkpoint(path));
     LINNET_CHECK(m.restore(std::move(checkpoint)));
   }
+  m.begin_together();
   if (m.state.step < m.all_steps()) {
     LINNET_TRY(m.batches,
                data::Batches::make(m.data.train, augmented,
@@ -283,7 +342,9 @@ Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& sto
   std::int64_t images = 0;
   auto last_save = Clock::now();
   while (m.state.step < m.all_steps()) {
-    if (stop) {
+    double told_to_stop = stop ? 1 : 0;
+    sum(m.job, std::span(&told_to_stop, 1));
+    if (told_to_stop > 0) {
       m.save();
       return false;
     }
@@ -293,8 +354,8 @@ Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& sto
     const double took = seconds_since(start);
     trained += took;
     m.state.seconds += took;
-    images += batch->images;
-    if (observer.step) {
+    images += batch->images * m.job.size();
+    if (observer.step && m.first()) {
       const auto so_far = static_cast<double>(m.state.images);
       const double speed = static_cast<double>(images) / trained;
       observer.step(
@@ -312,7 +373,7 @@ Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& sto
       LINNET_TRY(const EpochRecord record, m.close_epoch());
       m.save();
       last_save = Clock::now();
-      if (observer.epoch) observer.epoch(record);
+      if (observer.epoch && m.first()) observer.epoch(record);
     } else if (seconds_since(last_save) >= m.options.checkpoint_seconds) {
       m.save();
       last_save = Clock::now();

@@ -31,6 +31,10 @@ struct RunOptions {
   double checkpoint_seconds = 60;     ///< between two checkpoints; one more follows each epoch
   int loaders = 1;                    ///< threads that prepare batches
   cpu::Isa isa = cpu::available_isas().back();
+  /// Of several processes that train together, with the same graph, data, recipe and threads: each has its
+  /// part of every batch and of the validation; rank 0 alone reads and writes the folder and calls the
+  /// observer. Outlives the trainer. nullptr: there is but one.
+  Collective* job = nullptr;
   std::function<void(const Error&)> warn = {};  ///< a picture or a checkpoint that went wrong
 };
 
