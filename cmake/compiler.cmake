@@ -10,11 +10,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-psabi)
 endif()
 
-if(LINNET_FUZZ)
-  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    message(FATAL_ERROR "LINNET_FUZZ needs clang: configure with --preset fuzz")
-  endif()
-  add_compile_options(-fsanitize=fuzzer-no-link)
+if(LINNET_FUZZ AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  message(FATAL_ERROR "LINNET_FUZZ needs clang: configure with --preset asan")
 endif()
 
 if(LINNET_SANITIZE)

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include <fmt/format.h>
+
 #include "calibration.h"
 #include "formats/any/read_model.h"
 #include "print.h"
@@ -26,6 +28,14 @@ Result<std::vector<float>> parse_numbers(const std::string& text, std::string_vi
     start = end + 1;
   }
   return values;
+}
+
+/// "10 classes: airplane, automobile, …"; labels where they fit a line or two.
+std::string classes_text(const Graph& graph) {
+  constexpr std::size_t kMostNamed = 20;
+  std::string text = fmt::format("{} classes", graph.output_shape().c);
+  if (graph.labels.empty() || graph.labels.size() > kMostNamed) return text;
+  return fmt::format("{}: {}", text, fmt::join(graph.labels, ", "));
 }
 
 }  // namespace
@@ -116,8 +126,15 @@ bool overrides_anything(const PictureOverrides& o) {
 }
 
 Result<Graph> read_model(const ModelOptions& options) {
-  LINNET_TRY(const ModelSource source, options.model.empty() ? default_model() : find_model(options.model));
-  return read_model_source(source, formats::read_model);
+  const bool is_named = !options.model.empty();
+  LINNET_TRY(const ModelSource source, is_named ? find_model(options.model) : default_model());
+  LINNET_TRY(Graph graph, read_model_source(source, formats::read_model));
+  if (!is_named && source.embedded)
+    note(fmt::format(
+        "No model was named and none is in the cache: taking {}, a part of this program. It knows {}.\n"
+        "linnet models lists others, linnet pull fetches them.",
+        source.name, classes_text(graph)));
+  return graph;
 }
 
 Result<Classifier> load_classifier(const ModelOptions& options) {

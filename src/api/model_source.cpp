@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "data/labels.h"
+#include "formats/safetensors/safetensors.h"
 #include "hub/cache/cache.h"
 
 namespace linnet {
@@ -20,7 +21,11 @@ std::optional<ModelSource> find_in_cache(std::string_view model) {
   if (!known) return std::nullopt;
   const auto cached = hub::find_cached(*cache, known->name);
   if (!cached) return std::nullopt;
-  return ModelSource{std::string(known->name), cached->model_path(), std::nullopt, known};
+  return ModelSource{.name = std::string(known->name), .path = cached->model_path(), .known = known};
+}
+
+ModelSource source_of(const hub::EmbeddedModel& model) {
+  return {.name = std::string(model.name), .embedded = &model};
 }
 
 Result<std::array<float, 3>> three_values(const std::vector<float>& values, std::string_view option) {
@@ -64,12 +69,12 @@ std::string describe(const Preprocessing& p) {
 Result<ModelSource> find_model(std::string_view model) {
   if (model.empty()) return usage("the name of the model is empty; linnet models lists the names");
   std::error_code ignored;
-  if (fs::exists(fs::path(model), ignored))
-    return ModelSource{std::string(model), fs::path(model), std::nullopt, nullptr};
+  if (fs::exists(fs::path(model), ignored)) return ModelSource{.name = std::string(model), .path = model};
   if (names_family(model)) {
     LINNET_TRY(const FamilyConfig config, parse_family(model));
-    return ModelSource{std::string(model), {}, config, nullptr};
+    return ModelSource{.name = std::string(model), .family = config};
   }
+  if (const hub::EmbeddedModel* embedded = hub::find_embedded(model)) return source_of(*embedded);
   if (auto cached = find_in_cache(model)) return *std::move(cached);
   if (const hub::KnownModel* known = hub::find_known(model))
     return fail("{}: is not in the cache; linnet pull {} fetches it", model, known->name);
@@ -89,8 +94,9 @@ Result<ModelSource> default_model() {
   if (const char* data = std::getenv("LINNET_DATA"); data && *data) {
     const fs::path folder = fs::path(data) / "models" / "huggingface" / kDefault;
     std::error_code ignored;
-    if (fs::exists(folder, ignored)) return ModelSource{folder.string(), folder, std::nullopt, nullptr};
+    if (fs::exists(folder, ignored)) return ModelSource{.name = folder.string(), .path = folder};
   }
+  if (const auto models = hub::embedded_models(); !models.empty()) return source_of(models.front());
   return fail(
       "There is no model on this machine yet, and none was named.\n"
       "Fetch one into the cache:           linnet pull {}\n"
@@ -100,6 +106,7 @@ Result<ModelSource> default_model() {
 
 Result<Graph> read_model_source(const ModelSource& source, const ModelReader& reader) {
   if (source.family) return build(*source.family);
+  if (source.embedded) return formats::read_safetensors(source.embedded->file, nullptr, source.name);
   LINNET_TRY(Graph graph, reader(source.path));
   if (source.known && source.known->shortest_edge > 0 && !graph.preprocessing) {
     graph.preprocessing = dialect_preprocessing(graph.dialect, graph.input_shape().h);

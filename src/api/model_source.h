@@ -11,31 +11,33 @@
 #include "graph/families/family.h"
 #include "graph/graph.h"
 #include "hub/cache/known_models.h"
+#include "hub/embedded/embedded.h"
 
 namespace linnet {
 
-/// Either a path or a family; never both.
+/// One of a path, a family and an embedded model.
 struct ModelSource {
-  std::string name;                        ///< as it was written
-  std::filesystem::path path;              ///< a file or a Hugging Face folder
-  std::optional<FamilyConfig> family;      ///< an untrained network
-  const hub::KnownModel* known = nullptr;  ///< where the path is of a model that was pulled
+  std::string name;                              ///< as it was written
+  std::filesystem::path path = {};               ///< a file or a Hugging Face folder
+  std::optional<FamilyConfig> family = {};       ///< an untrained network
+  const hub::KnownModel* known = nullptr;        ///< where the path is of a model that was pulled
+  const hub::EmbeddedModel* embedded = nullptr;  ///< a part of the program
 };
 
-/// Looked up in this order: a path that exists, a family, a name in the cache. Errors: none of them; a known
-/// name that was not pulled yet (says how); a family with bad keys (kUsage).
+/// Looked up in this order: a path that exists, a family, an embedded model, a name in the cache. Errors:
+/// none of them; a known name that was not pulled yet (says how); a family with bad keys (kUsage).
 Result<ModelSource> find_model(std::string_view model);
 
 /// The model that is used where none is named: the first known model in the cache, mobilenet_v2_1.0_224
-/// before any other; else $LINNET_DATA/models/huggingface/mobilenet_v2_1.0_224. Error: none is there; three
-/// lines on how to get one.
+/// before any other; else $LINNET_DATA/models/huggingface/mobilenet_v2_1.0_224; else the first embedded one.
+/// Error: this program embeds none either; three lines on how to get one.
 Result<ModelSource> default_model();
 
 /// Turns a file or folder into a graph; which formats it knows is the caller's choice.
 using ModelReader = std::function<Result<Graph>(const std::filesystem::path&)>;
 
-/// Builds the family, or has `reader` read the path. Where the publisher of a pulled model resizes in another
-/// way than is usual, the graph's preprocessing says so.
+/// Builds the family, reads the embedded file, or has `reader` read the path. Where the publisher of a pulled
+/// model resizes in another way than is usual, the graph's preprocessing says so.
 Result<Graph> read_model_source(const ModelSource& source, const ModelReader& reader);
 
 /// What a person says about preprocessing and labels in place of the file.

@@ -7,6 +7,7 @@
 
 #include "api/model_list.h"
 #include "base/file.h"
+#include "formats/safetensors/safetensors.h"
 #include "hub/cache/cache.h"
 #include "support/data.h"
 
@@ -65,6 +66,17 @@ TEST_F(model_source_test, a_path_a_family_and_a_cached_name_are_told_apart) {
   ASSERT_NE(cached->known, nullptr);
 }
 
+TEST_F(model_source_test, an_embedded_model_is_the_graph_of_its_file) {
+  const auto source = find_model("tiny");
+  ASSERT_TRUE(source) << source.error().message;
+  const auto no_reader = [](const auto&) -> Result<Graph> { return fail("no file is read"); };
+  const auto graph = read_model_source(*source, no_reader);
+  ASSERT_TRUE(graph) << graph.error().message;
+  const auto file = formats::read_safetensors(testing::repository_data("models/tiny.safetensors"));
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ(*graph, *file);
+}
+
 TEST_F(model_source_test, what_is_not_there_says_what_to_do) {
   EXPECT_THAT(find_model("mobilenet_v2_1.0_224").error().message,
               HasSubstr("linnet pull mobilenet_v2_1.0_224"));
@@ -73,12 +85,11 @@ TEST_F(model_source_test, what_is_not_there_says_what_to_do) {
   EXPECT_EQ(find_model("").error().kind, Error::Kind::kUsage);
 }
 
-TEST_F(model_source_test, the_default_is_the_cache_then_the_data_folder_then_three_lines) {
-  const auto none = default_model();
-  ASSERT_FALSE(none);
-  EXPECT_EQ(std::ranges::count(none.error().message, '\n'), 2);
-  EXPECT_THAT(none.error().message, HasSubstr("linnet pull mobilenet_v2_1.0_224"));
-  EXPECT_THAT(none.error().message, HasSubstr("--model"));
+TEST_F(model_source_test, the_default_is_the_cache_then_the_data_folder_then_the_first_embedded) {
+  const auto embedded = default_model();
+  ASSERT_TRUE(embedded) << embedded.error().message;
+  EXPECT_EQ(embedded->embedded, &hub::embedded_models().front());
+  EXPECT_EQ(embedded->name, "tiny") << "of tests/data/models";
 
   const auto folder = scratch.path() / "models" / "huggingface" / "mobilenet_v2_1.0_224";
   std::filesystem::create_directories(folder);
@@ -187,7 +198,7 @@ TEST_F(model_source_test, a_thousand_labels_fit_a_model_with_a_background_class)
 TEST_F(model_source_test, every_known_model_is_listed_with_the_costs_of_its_network) {
   const auto models = list_models();
   ASSERT_TRUE(models) << models.error().message;
-  EXPECT_EQ(models->size(), hub::known_models().size());
+  EXPECT_EQ(models->size(), hub::embedded_models().size() + hub::known_models().size());
   for (const ListedModel& model : *models)
     if (model.name == "mobilenet_v2-b0353104") {
       EXPECT_EQ(model.macs, 300'774'272);

@@ -3,6 +3,7 @@
 #include "cpu/node_check.h"
 #include "graph/families/family.h"
 #include "graph/random_graph.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
@@ -48,7 +49,7 @@ Graph tamed(Graph graph) {
 }
 
 TEST(executor_half, random_graphs_agree_with_the_reference_node_by_node_on_every_isa) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= testing::cases(60u); ++seed) {
     RandomGraph random(seed);
     const Graph graph = tamed(random.network(random.between(1, 9)));
     const int n = random.between(1, 3);
@@ -79,7 +80,7 @@ TEST(executor_half, every_family_agrees_with_the_reference_node_by_node_on_every
 }
 
 TEST(executor_half, the_number_of_threads_changes_no_bit) {
-  for (std::uint64_t seed = 100; seed < 110; ++seed) {
+  for (std::uint64_t seed = 100; seed < 100 + testing::cases(10u); ++seed) {
     RandomGraph random(seed);
     const Graph graph = random.network(7);
     const auto image = random.values(static_cast<std::size_t>(graph.input_shape().size()));

@@ -7,6 +7,7 @@
 #include "cpu/random_int8_graph.h"
 #include "graph/families/family.h"
 #include "reference/int8.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
@@ -90,7 +91,7 @@ void expect_every_node_equal(const Graph& graph, Options options, int n, std::sp
 }
 
 TEST(executor_int8, random_graphs_equal_the_reference_at_every_node_on_every_isa) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= testing::cases(200u); ++seed) {
     RandomGraph random(seed);
     const Graph source = random.network(random.between(1, 9));
     const auto size = static_cast<std::size_t>(source.input_shape().size());
@@ -143,7 +144,7 @@ TEST(executor_int8, every_family_equals_the_reference_at_every_node_on_every_isa
 }
 
 TEST(executor_int8, the_number_of_threads_changes_no_bit) {
-  for (std::uint64_t seed = 300; seed < 310; ++seed) {
+  for (std::uint64_t seed = 300; seed < 300 + testing::cases(10u); ++seed) {
     RandomGraph random(seed);
     const Graph source = random.network(7);
     const auto image = random.values(static_cast<std::size_t>(source.input_shape().size()));

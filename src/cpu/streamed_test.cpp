@@ -9,6 +9,7 @@
 #include "cpu/random_int8_graph.h"
 #include "graph/families/family.h"
 #include "graph/random_graph.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
@@ -98,7 +99,7 @@ std::int64_t least_bytes(const Graph& graph, Isa isa) {
 }
 
 TEST(streamed, random_graphs_give_the_same_scores_in_any_budget_on_every_isa) {
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  for (std::uint64_t seed = 1; seed <= testing::cases(150u); ++seed) {
     RandomGraph random(seed);
     const Graph source = random.network(random.between(1, 9));
     const auto image = random.values(static_cast<std::size_t>(source.input_shape().size()), -3, 3);

@@ -12,14 +12,14 @@
 #include "numerics/int8_c99.h"
 #include "numerics/multiplier.h"
 #include "numerics/tflite_rounding.h"
+#include "support/cases.h"
 
 namespace linnet::numerics {
 namespace {
 
 constexpr linnet_output kFull = {0, LINNET_INT8_MIN, LINNET_INT8_MAX};
 
-/// Random cases of a test: 10^7, or 10^9 where LINNET_LONG is set (`./check --long`).
-std::int64_t random_cases() { return std::getenv("LINNET_LONG") ? 1'000'000'000 : 10'000'000; }
+std::int64_t random_cases() { return testing::cases<std::int64_t>(10'000'000, 1'000'000'000); }
 
 int in(Random& random, std::int64_t low, std::int64_t high) {
   return static_cast<int>(

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "support/cases.h"
 
 namespace linnet::numerics {
 namespace {
@@ -30,7 +31,7 @@ std::vector<const VectorForm*> forms() {
 #endif
 }
 
-int rounds(int usual) { return std::getenv("LINNET_LONG") ? 100 * usual : usual; }
+int rounds(int usual) { return testing::cases(usual, 100 * usual); }
 
 int in(Random& random, std::int64_t low, std::int64_t high) {
   return static_cast<int>(

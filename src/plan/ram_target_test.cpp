@@ -7,6 +7,7 @@
 #include "graph/passes/passes.h"
 #include "graph/random_graph.h"
 #include "plan/replay.h"
+#include "support/cases.h"
 
 namespace linnet::plan {
 namespace {
@@ -39,7 +40,7 @@ void expect_sound(const Graph& graph, const RamTarget& target, const Plan& plan,
 }
 
 TEST(ram_target, random_graphs_lose_no_pixel_in_any_budget) {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= testing::cases(300u); ++seed) {
     RandomGraph random(seed);
     const Graph source = random.network(random.between(1, 12));
     for (const bool int8 : {false, true}) {

@@ -4,6 +4,7 @@
 #include "graph/families/family.h"
 #include "graph/passes/passes.h"
 #include "graph/random_graph.h"
+#include "support/cases.h"
 #include "train/compare.h"
 #include "train/initialise.h"
 
@@ -60,7 +61,7 @@ void expect_slope(const Problem& p, int directions) {
 }
 
 TEST(gradient, the_textbook_agrees_with_finite_differences_for_every_operator) {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= testing::cases(40u); ++seed) {
     expect_slope(make_problem(random_graph(seed), 3, seed), 6);
     if (::testing::Test::HasFailure()) FAIL() << "seed " << seed;
   }
@@ -74,7 +75,7 @@ TEST(gradient, the_textbook_agrees_with_finite_differences_for_every_family) {
 }
 
 TEST(gradient, random_networks_agree_with_the_textbook_on_every_isa) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= testing::cases(60u); ++seed) {
     RandomGraph random(seed);
     const Problem p = make_problem(random_graph(seed), random.between(1, 5), seed);
     const Expectation expected(p);

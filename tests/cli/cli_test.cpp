@@ -139,14 +139,6 @@ TEST_F(cli_test, failures_exit_with_1_and_say_what_to_do) {
   }
 }
 
-TEST_F(cli_test, without_any_model_three_lines_say_how_to_get_one) {
-  const Outcome outcome = run({"classify", picture});
-  EXPECT_EQ(outcome.code, 1);
-  EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 3) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("linnet pull"));
-  EXPECT_THAT(outcome.err, HasSubstr("--model"));
-}
-
 TEST_F(cli_test, a_forced_instruction_set_that_is_not_there_fails) {
   for (const std::string isa : {"mmx", "neon_dot avx2"}) {
     const Outcome outcome = run({"bench", "--model", kNetwork}, {.environment = {{"LINNET_ISA", isa}}});
@@ -396,6 +388,7 @@ TEST_F(cli_test, models_lists_what_can_be_pulled) {
   for (const json& model : models) {
     EXPECT_TRUE(model["name"].is_string());
     EXPECT_TRUE(model["licence"].is_string());
+    EXPECT_TRUE(model["data"].is_string());
     EXPECT_GT(model["macs"].get<std::int64_t>(), 0);
     EXPECT_FALSE(model["cached"].get<bool>());
   }

@@ -48,7 +48,7 @@ Outcome run_linnet(const std::vector<std::string>& arguments, const RunOptions& 
     const int err_fd = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     ::dup2(out_fd, STDOUT_FILENO);
     ::dup2(err_fd, STDERR_FILENO);
-    ::execv(LINNET_BINARY, argv.data());
+    ::execv(options.binary.c_str(), argv.data());
     ::_exit(127);
   }
   int status = 0;

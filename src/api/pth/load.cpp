@@ -7,7 +7,7 @@ namespace linnet {
 
 Result<Model> load_pth(const std::string& path, const LoadOptions& options) {
   const ModelReader reader = [](const std::filesystem::path& file) { return formats::read_pth(file); };
-  return ModelFactory::load({path, path, std::nullopt, nullptr}, reader, options);
+  return ModelFactory::load({.name = path, .path = path}, reader, options);
 }
 
 }  // namespace linnet

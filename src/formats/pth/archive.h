@@ -1,15 +1,13 @@
 // The zip archive that torch.save() writes: stored entries under one folder. Private to this room.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/aligned.h"
 #include "base/result.h"
-
-struct zip;
+#include "formats/zip/zip_archive.h"
 
 namespace linnet::formats {
 
@@ -25,10 +23,7 @@ class Archive {
   bool contains(const std::string& name) const;
 
  private:
-  struct Close {
-    void operator()(zip* archive) const;
-  };
-  std::unique_ptr<zip, Close> zip_;
+  ZipArchive zip_;
   std::string folder_;  // "archive/"
 };
 

@@ -33,16 +33,25 @@ Result<Graph> with_card(const TensorMap& tensors, const std::filesystem::path& w
   return graph;
 }
 
+/// A file that has no model card beside it.
+Result<Graph> graph_alone(const SafetensorsFile& file, const std::filesystem::path& name) {
+  if (is_linnet_form(file)) return graph_from_linnet_form(file, name.string());
+  return graph_from_state_dict(file.tensors, name.string(), hints_from_name(name));
+}
+
 }  // namespace
 
 Result<Graph> read_safetensors(const std::filesystem::path& path) {
   LINNET_TRY(const SafetensorsFile file, open_safetensors(path));
-  if (is_linnet_form(file)) return graph_from_linnet_form(file, path.string());
-  if (is_there(path.parent_path() / "config.json")) {
-    LINNET_TRY(ModelCard card, read_model_card(path.parent_path()));
-    return with_card(file.tensors, path, std::move(card));
-  }
-  return graph_from_state_dict(file.tensors, path.string(), hints_from_name(path));
+  if (is_linnet_form(file) || !is_there(path.parent_path() / "config.json")) return graph_alone(file, path);
+  LINNET_TRY(ModelCard card, read_model_card(path.parent_path()));
+  return with_card(file.tensors, path, std::move(card));
+}
+
+Result<Graph> read_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                               std::string_view name) {
+  LINNET_TRY(const SafetensorsFile file, parse_safetensors(bytes, std::move(owner), name));
+  return graph_alone(file, name);
 }
 
 Result<Graph> read_huggingface(const std::filesystem::path& folder, PickleReader read_pickle) {

@@ -1,7 +1,11 @@
 // Models in safetensors: Linnet's own form, Hugging Face's folders, and bare state dicts.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <memory>
+#include <span>
+#include <string_view>
 
 #include "base/result.h"
 #include "formats/state_dict/tensor.h"
@@ -15,6 +19,11 @@ namespace linnet::formats {
 /// is). The weights are views into the mapped file wherever they can be. Errors begin with the file and name
 /// the tensor, the key or the node.
 Result<Graph> read_safetensors(const std::filesystem::path& path);
+
+/// The same of a file in memory, which has no neighbours. `owner` keeps `bytes` alive, as long as the graph
+/// views them; null where they outlive every graph.
+Result<Graph> read_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                               std::string_view name);
 
 /// Reads the tensors of a pytorch_model.bin: read_pth_tensors() of formats/pth.
 using PickleReader = Result<TensorMap> (*)(const std::filesystem::path& path);

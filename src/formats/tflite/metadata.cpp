@@ -3,9 +3,8 @@
 #include <cmath>
 #include <cstring>
 
-#include <zip.h>
-
 #include "base/utf8.h"
+#include "formats/zip/zip_archive.h"
 #include "tflite_metadata_schema_generated.h"
 
 namespace linnet::formats::tflite {
@@ -23,29 +22,15 @@ Result<std::string> appended_file(const ModelFile& file, const std::string& memb
     return fail("{}: its metadata names the label file \"{}\", but {}; fetch the file again", file.name(),
                 member, why);
   };
-  zip_error_t error;
-  zip_error_init(&error);
-  zip_source_t* source = zip_source_buffer_create(file.bytes().data(), file.bytes().size(), 0, &error);
-  zip_t* opened = source ? zip_open_from_source(source, ZIP_RDONLY, &error) : nullptr;
-  if (source && !opened) zip_source_free(source);
-  zip_error_fini(&error);
-  if (!opened) return absent("no archive is appended to it");
-  const std::unique_ptr<zip_t, decltype(&zip_discard)> archive(opened, zip_discard);
-
-  zip_stat_t info;
-  if (zip_stat(archive.get(), member.c_str(), 0, &info) != 0 || !(info.valid & ZIP_STAT_SIZE))
-    return absent("the appended archive does not hold it");
-  if (info.size > kMaxLabelBytes)
-    return absent(fmt::format("that is {} bytes long, more than any list of labels", info.size));
-  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> stream(zip_fopen(archive.get(), member.c_str(), 0),
-                                                                  zip_fclose);
-  if (!stream) return absent("it cannot be unpacked");
-  std::string text(info.size, '\0');
-  // Reading one byte more than there is reaches the end, where the checksum is verified.
-  const zip_int64_t n = zip_fread(stream.get(), text.data(), text.size());
-  char beyond;
-  if (n < 0 || static_cast<zip_uint64_t>(n) != info.size || zip_fread(stream.get(), &beyond, 1) != 0)
-    return absent("its contents are damaged");
+  const auto archive = ZipArchive::open(file.bytes());
+  if (!archive) return absent("no archive is appended to it: " + archive.error().message);
+  const std::optional<ZipEntry> entry = archive->find(member);
+  if (!entry) return absent("the appended archive does not hold it");
+  if (entry->size > kMaxLabelBytes)
+    return absent(fmt::format("that is {} bytes long, more than any list of labels", entry->size));
+  std::string text(entry->size, '\0');
+  if (const auto read = archive->read(*entry, std::as_writable_bytes(std::span(text))); !read)
+    return absent(read.error().message);
   return text;
 }
 

@@ -495,7 +495,7 @@ TEST(tflite, labels_that_are_missing_or_too_many_are_an_error) {
   EXPECT_THAT(refusal(with_labels(bare, "cat\n\xff\n")), HasSubstr("not UTF-8"));
   std::vector<std::byte> damaged = with_labels(bare, "cat\ndog\n");
   damaged[bare.size() + 30 + 10] = std::byte('b');  // the first letter of the text: its checksum is wrong now
-  EXPECT_THAT(refusal(damaged), HasSubstr("its contents are damaged"));
+  EXPECT_THAT(refusal(damaged), HasSubstr("its checksum is wrong"));
 }
 
 TEST(tflite, real_files_carry_their_labels) {

@@ -1,64 +1,37 @@
 #include "hub/pull/libraries.h"
 
-#include <dlfcn.h>
+#include "base/shared_library.h"
 
 namespace linnet::hub {
 namespace {
 
-class Loader {
- public:
-  explicit Loader(const char* name) : name_(name), handle_(::dlopen(name, RTLD_NOW | RTLD_LOCAL)) {
-    if (!handle_) note_error();
-  }
-  /// Looks `function` up; the library stays loaded until the program ends.
-  template <class Function>
-  void find(Function& function, const char* symbol) {
-    if (!handle_ || !error_.empty()) return;
-    function = reinterpret_cast<Function>(::dlsym(handle_, symbol));
-    if (!function) note_error();
-  }
-  Result<void> result() const {
-    if (error_.empty()) return {};
-    return fail("{}: pulling needs this library, and it cannot be loaded: {}; install it", name_, error_);
-  }
-
- private:
-  void note_error() {
-    const char* const reason = ::dlerror();
-    error_ = reason ? reason : "no reason given";
-  }
-  const char* name_;
-  void* handle_;
-  std::string error_;
-};
-
 Result<CurlLibrary> load_curl() {
-  Loader loader(LINNET_CURL_LIBRARY);
+  SharedLibrary library(LINNET_CURL_LIBRARY);
   CurlLibrary curl = {};
-  loader.find(curl.global_init, "curl_global_init");
-  loader.find(curl.easy_init, "curl_easy_init");
-  loader.find(curl.easy_cleanup, "curl_easy_cleanup");
-  loader.find(curl.set_option, "curl_easy_setopt");
-  loader.find(curl.easy_perform, "curl_easy_perform");
-  loader.find(curl.easy_strerror, "curl_easy_strerror");
-  loader.find(curl.slist_append, "curl_slist_append");
-  loader.find(curl.slist_free_all, "curl_slist_free_all");
-  LINNET_CHECK(loader.result());
+  library.find(curl.global_init, "curl_global_init");
+  library.find(curl.easy_init, "curl_easy_init");
+  library.find(curl.easy_cleanup, "curl_easy_cleanup");
+  library.find(curl.set_option, "curl_easy_setopt");
+  library.find(curl.easy_perform, "curl_easy_perform");
+  library.find(curl.easy_strerror, "curl_easy_strerror");
+  library.find(curl.slist_append, "curl_slist_append");
+  library.find(curl.slist_free_all, "curl_slist_free_all");
+  LINNET_CHECK(library.result());
   curl.global_init(CURL_GLOBAL_DEFAULT);
   return curl;
 }
 
 Result<CryptoLibrary> load_crypto() {
-  Loader loader(LINNET_CRYPTO_LIBRARY);
+  SharedLibrary library(LINNET_CRYPTO_LIBRARY);
   CryptoLibrary crypto = {};
-  loader.find(crypto.sha256, "EVP_sha256");
-  loader.find(crypto.sha1, "EVP_sha1");
-  loader.find(crypto.context_new, "EVP_MD_CTX_new");
-  loader.find(crypto.context_free, "EVP_MD_CTX_free");
-  loader.find(crypto.init, "EVP_DigestInit_ex");
-  loader.find(crypto.update, "EVP_DigestUpdate");
-  loader.find(crypto.finish, "EVP_DigestFinal_ex");
-  LINNET_CHECK(loader.result());
+  library.find(crypto.sha256, "EVP_sha256");
+  library.find(crypto.sha1, "EVP_sha1");
+  library.find(crypto.context_new, "EVP_MD_CTX_new");
+  library.find(crypto.context_free, "EVP_MD_CTX_free");
+  library.find(crypto.init, "EVP_DigestInit_ex");
+  library.find(crypto.update, "EVP_DigestUpdate");
+  library.find(crypto.finish, "EVP_DigestFinal_ex");
+  LINNET_CHECK(library.result());
   return crypto;
 }
 

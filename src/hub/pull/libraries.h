@@ -1,4 +1,4 @@
-// libcurl and OpenSSL's libcrypto, loaded when something is pulled and not before: they bring thirty
+// libcurl and OpenSSL's libcrypto, loaded when something is pulled (base/shared_library.h): they bring thirty
 // libraries and five megabytes, which a program that only runs models should not carry.
 #pragma once
 

@@ -14,6 +14,7 @@
 #include "cpu/isa.h"
 #include "cpu/kernels/convolution/pack_s8.h"
 #include "cpu/kernels/guarded.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
@@ -215,7 +216,7 @@ void check(const Case& c, Isa isa) {
 }
 
 TEST(convolution_s8, equals_the_definition_on_every_isa_for_any_shape) {
-  const int cases = std::getenv("LINNET_LONG") ? 20'000 : 800;
+  const int cases = testing::cases(800, 20'000);
   for (int seed = 1; seed <= cases; ++seed) {
     const Case c = draw_case(static_cast<std::uint64_t>(seed));
     for (const Isa isa : available_isas()) {

@@ -13,6 +13,7 @@
 #include "cpu/isa.h"
 #include "cpu/kernels/depthwise/pack_depthwise_s8.h"
 #include "cpu/kernels/guarded.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
@@ -196,7 +197,7 @@ void check(const Case& c, Isa isa) {
 }
 
 TEST(depthwise_s8, equals_the_definition_on_every_isa_for_any_shape_and_any_rows) {
-  const int cases = std::getenv("LINNET_LONG") ? 20'000 : 1'000;
+  const int cases = testing::cases(1'000, 20'000);
   for (int seed = 1; seed <= cases; ++seed) {
     const Case c = draw_case(static_cast<std::uint64_t>(seed));
     for (const Isa isa : available_isas()) {

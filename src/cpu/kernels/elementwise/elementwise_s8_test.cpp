@@ -11,6 +11,7 @@
 #include "cpu/isa.h"
 #include "cpu/kernels/guarded.h"
 #include "numerics/multiplier.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
@@ -34,12 +35,12 @@ linnet_output draw_output(Random& random) {
 /// work(random, kernels) for every ISA, each with the same random numbers.
 template <class Work>
 void for_each_isa(int cases, Work work) {
-  for (int seed = 1; seed <= cases; ++seed)
+  for (int seed = 1; seed <= testing::cases(cases); ++seed)
     for (const Isa isa : available_isas()) {
-      SCOPED_TRACE(testing::Message() << to_string(isa) << ", seed " << seed);
+      SCOPED_TRACE(::testing::Message() << to_string(isa) << ", seed " << seed);
       Random random(static_cast<std::uint64_t>(seed));
       work(random, kernels_s8(isa));
-      if (testing::Test::HasFatalFailure()) return;
+      if (::testing::Test::HasFatalFailure()) return;
     }
 }
 

@@ -2,13 +2,14 @@
 // access.
 #include "base/float_formats.h"
 #include "cpu/kernels/gradient/train_test.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
 
 template <class Test>
 void on_every_isa(int seeds, Test test) {
-  for (int seed = 1; seed <= seeds; ++seed)
+  for (int seed = 1; seed <= testing::cases(seeds); ++seed)
     for (const Isa isa : available_isas()) {
       Draw draw(static_cast<std::uint64_t>(seed));
       test(kernels_train(isa), draw);

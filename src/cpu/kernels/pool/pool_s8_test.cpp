@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "cpu/isa.h"
 #include "cpu/kernels/guarded.h"
+#include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
@@ -17,7 +18,7 @@ int in(Random& random, int low, int high) {
 TEST(pool_s8, equals_the_definition_on_every_isa_for_any_shape_and_any_channels) {
   constexpr int kChannels[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 33, 40, 63, 64, 65, 72, 100, 320};
   constexpr int kPixels[] = {1, 2, 3, 4, 5, 7, 8, 9, 48, 49, 50, 51, 196};
-  for (int seed = 1; seed <= 300; ++seed)
+  for (int seed = 1; seed <= testing::cases(300); ++seed)
     for (const Isa isa : available_isas()) {
       Random random(static_cast<std::uint64_t>(seed));
       PoolS8 a = {};

@@ -1,0 +1,2 @@
+// A program for CMake to hang the tests' precompiled headers on.
+int main() {}
