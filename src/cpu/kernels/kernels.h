@@ -94,10 +94,10 @@ const HalfKernels<Bf16>& kernels_bf16();
 const HalfKernels<Fp16>& kernels_fp16();
 }  // namespace avx512
 namespace avx512_bf16 {
-const HalfKernels<Bf16>& kernels_bf16();  ///< products of two bfloat16 by vdpbf16ps
+const HalfKernels<Bf16>& kernels_bf16() noexcept;  ///< products of two bfloat16 by vdpbf16ps
 }
 namespace avx512_amx {
-const HalfKernels<Bf16>& kernels_bf16();  ///< dense layers on tiles, all else AVX512_BF16's
+const HalfKernels<Bf16>& kernels_bf16() noexcept;  ///< dense layers on tiles, all else AVX512_BF16's
 }
 #elif defined(__aarch64__)
 namespace neon {

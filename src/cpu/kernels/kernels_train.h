@@ -51,10 +51,10 @@ const BatchNormKernels<Bf16>& batch_norm_bf16();
 }  // namespace avx512
 namespace avx512_bf16 {
 const BatchNormKernels<Bf16>& batch_norm_bf16();
-const KernelsProductsBf16& products_bf16();  ///< by vdpbf16ps
+const KernelsProductsBf16& products_bf16() noexcept;  ///< by vdpbf16ps
 }  // namespace avx512_bf16
 namespace avx512_amx {
-const KernelsProductsBf16& products_bf16();  ///< by tdpbf16ps
+const KernelsProductsBf16& products_bf16() noexcept;  ///< by tdpbf16ps
 }
 #elif defined(__aarch64__)
 namespace neon {

@@ -28,7 +28,7 @@ const KernelsS8& kernels_s8() noexcept {
   return kKernels;
 }
 
-const HalfKernels<Bf16>& kernels_bf16() {
+const HalfKernels<Bf16>& kernels_bf16() noexcept {
   static const HalfKernels<Bf16> kKernels = [] {
     constexpr const char* kType = "_bf16";
     HalfKernels<Bf16> table = avx512_bf16::kernels_bf16();

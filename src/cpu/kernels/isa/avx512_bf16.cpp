@@ -5,7 +5,7 @@
 
 namespace linnet::cpu::avx512_bf16 {
 
-const HalfKernels<Bf16>& kernels_bf16() {
+const HalfKernels<Bf16>& kernels_bf16() noexcept {
   constexpr const char* kIsa = "avx512_bf16";
   constexpr const char* kType = "_pairs_bf16";
   static constexpr HalfKernels<Bf16> kKernels = [] {

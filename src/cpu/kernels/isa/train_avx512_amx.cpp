@@ -155,8 +155,8 @@ void weight_gradient(const WeightGradientBf16& whole) {
 
 }  // namespace
 
-const KernelsProductsBf16& products_bf16() {
-  static const KernelsProductsBf16 kKernels = [] {
+const KernelsProductsBf16& products_bf16() noexcept {
+  static const KernelsProductsBf16 kKernels = []() noexcept {
     KernelsProductsBf16 table = avx512_bf16::products_bf16();
     table.product = product;
     table.weight_gradient = weight_gradient;

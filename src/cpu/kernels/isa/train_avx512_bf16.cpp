@@ -98,7 +98,7 @@ const BatchNormKernels<Bf16>& batch_norm_bf16() {
   return kKernels;
 }
 
-const KernelsProductsBf16& products_bf16() {
+const KernelsProductsBf16& products_bf16() noexcept {
   using V = avx512::F32;
   static constexpr KernelsProductsBf16 kKernels = {
       .normalise = normalise<V, Bf16, Bf16>,
