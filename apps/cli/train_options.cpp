@@ -111,6 +111,10 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
                 "Under mpirun: batch norms take the statistics of all processes' images, not of their own");
   with_default("--initialisation", options.initialisation,
                "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)", "I");
+  with_default("--precision", options.precision,
+               "float32, or bf16: layers' outputs and their gradients in half the memory, and products of "
+               "bfloat16 where the CPU has them; weights stay float32",
+               "P");
   with_default("--augment", options.augment,
                "none, or standard: flips, and crops (small pictures) or parts (photographs)", "A");
   with_default("--cutout", options.cutout, "Edge of a square that is blanked out, in pixels", "N");
@@ -145,6 +149,7 @@ Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {
     recipe.initialisation = train::Initialisation::kHeXavier;
   else if (options.initialisation != "he")
     return usage("--initialisation takes he or he-xavier, not \"{}\"", options.initialisation);
+  LINNET_TRY(recipe.precision, cpu::parse_precision(options.precision));
   LINNET_TRY(recipe.augmentation, augmentation_of(options, resolution));
   LINNET_CHECK(train::check(recipe));
   return recipe;

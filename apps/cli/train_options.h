@@ -28,6 +28,7 @@ struct TrainOptions {
   std::string optimizer = "sgd";
   std::string schedule = "step";
   std::string initialisation = "he";
+  std::string precision = "float32";
   std::string augment = "standard";
   std::string rand_augment;  ///< "OPERATIONS,MAGNITUDE"
   int cutout = 0;            ///< pixels
