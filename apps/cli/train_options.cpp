@@ -42,10 +42,10 @@ void take_fine_tuning_defaults(const CLI::App& verb, TrainOptions& options) {
     if (verb.get_option(option)->count() == 0) value = usual;
   };
   train::Recipe& recipe = options.recipe;
-  otherwise("--epochs", recipe.epochs, 20);
+  otherwise("--epochs", recipe.epochs, 8);
   otherwise("--batch-size", recipe.batch, 32);
   otherwise("--optimizer", options.optimizer, "adamw");
-  otherwise("--lr", recipe.rate, 3e-4f);
+  otherwise("--lr", recipe.rate, 1e-4f);
   otherwise("--weight-decay", recipe.weight_decay, 0.01f);
   otherwise("--schedule", options.schedule, "cosine");
   otherwise("--warm-up", recipe.warm_up, 1.0);
@@ -75,6 +75,9 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   verb.add_option("--resolution", options.resolution,
                   "With --init: the pictures' edge in pixels, a multiple of 32, in place of the model's own")
       ->option_text("N");
+  verb.add_option("--filter", options.filter,
+                  "With --init: how to resize, bilinear or bicubic, in place of the model's own way")
+      ->option_text("F");
   verb.add_option(
           "--data", options.data,
           "cifar10:DIR; a folder with one sub-folder a class; or a folder with two such, train and test")
@@ -108,6 +111,10 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
                 "Under mpirun: batch norms take the statistics of all processes' images, not of their own");
   with_default("--initialisation", options.initialisation,
                "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)", "I");
+  with_default("--precision", options.precision,
+               "float32, or bf16: layers' outputs and their gradients in half the memory, and products of "
+               "bfloat16 where the CPU has them; weights stay float32",
+               "P");
   with_default("--augment", options.augment,
                "none, or standard: flips, and crops (small pictures) or parts (photographs)", "A");
   with_default("--cutout", options.cutout, "Edge of a square that is blanked out, in pixels", "N");
@@ -142,6 +149,7 @@ Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {
     recipe.initialisation = train::Initialisation::kHeXavier;
   else if (options.initialisation != "he")
     return usage("--initialisation takes he or he-xavier, not \"{}\"", options.initialisation);
+  LINNET_TRY(recipe.precision, cpu::parse_precision(options.precision));
   LINNET_TRY(recipe.augmentation, augmentation_of(options, resolution));
   LINNET_CHECK(train::check(recipe));
   return recipe;

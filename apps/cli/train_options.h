@@ -16,6 +16,7 @@ struct TrainOptions {
   std::string out;
   std::string init;               ///< a trained model to start from; empty: random weights
   std::optional<int> resolution;  ///< pixels, other than that model's
+  std::string filter;             ///< how pictures are resized, other than that model's way
   std::string freeze;             ///< a number of layers, or "all"; empty: none
   bool resume = false;
   int threads = 0;
@@ -27,6 +28,7 @@ struct TrainOptions {
   std::string optimizer = "sgd";
   std::string schedule = "step";
   std::string initialisation = "he";
+  std::string precision = "float32";
   std::string augment = "standard";
   std::string rand_augment;  ///< "OPERATIONS,MAGNITUDE"
   int cutout = 0;            ///< pixels

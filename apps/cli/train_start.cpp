@@ -30,6 +30,7 @@ Result<FamilyConfig> family_of(const std::string& model, const data::TrainingDat
 }
 
 Result<Start> start_untrained(const TrainOptions& options, const data::TrainingData& data) {
+  if (!options.filter.empty()) return usage("--filter goes with --init, whose model has a way of its own");
   if (options.resolution)
     return usage("--resolution goes with --init; a family takes {}:resolution={}", options.model,
                  *options.resolution);
@@ -50,7 +51,10 @@ Result<Start> start_trained(const TrainOptions& options, const data::TrainingDat
   LINNET_TRY(const ModelSource source, find_model(options.init));
   LINNET_TRY(Graph graph, read_model_source(source, formats::read_model));
   std::vector<std::string> notices;
-  LINNET_TRY(graph, settle_for_pictures(std::move(graph), {}, notices));
+  ModelOptions pictures;
+  pictures.filter = options.filter;
+  LINNET_TRY(const PictureOverrides overrides, picture_overrides(pictures));
+  LINNET_TRY(graph, settle_for_pictures(std::move(graph), overrides, notices));
   for (const std::string& notice : notices) note(notice);
   LINNET_TRY(graph, train::replace_head(std::move(graph), data.names, options.recipe.seed));
   if (options.resolution) {

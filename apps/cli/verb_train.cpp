@@ -14,7 +14,7 @@
 #include "model_options.h"
 #include "print.h"
 #include "quantize/images.h"
-#include "train/run/fit_head.h"
+#include "train/run/adapt.h"
 #include "train/run/trainer.h"
 #include "train_job.h"
 #include "train_options.h"
@@ -78,12 +78,14 @@ Result<Evaluation> evaluate_on(const Graph& graph, const data::Dataset& set, int
 
 /// Random weights; or a trained backbone's, with a head that is fitted to it. A run that goes on has its own.
 Result<Graph> with_first_weights(Graph graph, const TrainOptions& options, const train::Recipe& recipe,
-                                 const data::Dataset& pictures, ThreadPool& pool, cpu::Isa isa) {
+                                 const data::Dataset& pictures, ThreadPool& pool, cpu::Isa isa,
+                                 const TrainJob& job) {
   if (options.init.empty()) return train::initialise(std::move(graph), recipe.initialisation, recipe.seed);
+  if (!job.first()) return graph;  // a job begins with the first one's weights
   std::error_code ignored;
   if (options.resume && fs::exists(train::checkpoint_path(options.out), ignored)) return graph;
   ProgressBar bar("fitting the new head", ProgressBar::Unit::kItems);
-  const train::HeadOptions head = {
+  const train::AdaptOptions head = {
       .isa = isa,
       .seed = recipe.seed,
       .progress = [&](std::size_t done, std::size_t total) { bar.update(done, total); },
@@ -100,8 +102,10 @@ struct Pictures {
 };
 
 Result<Pictures> pictures_of(data::TrainingData data, const TrainOptions& options, std::uint64_t seed,
-                             ThreadPool& pool) {
-  const auto warn = [](const Error& error) { note(error.message); };
+                             ThreadPool& pool, const TrainJob& job) {
+  const auto warn = [&](const Error& error) {
+    if (job.first()) note(error.message);
+  };
   Pictures pictures;
   LINNET_TRY(pictures.run.train, data::only_readable(std::move(data.train), pool, warn));
   LINNET_TRY(pictures.test, data::only_readable(std::move(data.test), pool, warn));
@@ -172,9 +176,9 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
   LINNET_TRY(recipe.frozen_layers, frozen_layers(options, start));
   LINNET_TRY(const cpu::Isa isa, cpu::selected_isa());
   ThreadPool pool(threads);
-  LINNET_TRY(const Pictures pictures, pictures_of(std::move(data), options, recipe.seed, pool));
+  LINNET_TRY(const Pictures pictures, pictures_of(std::move(data), options, recipe.seed, pool, job));
   LINNET_TRY(const Graph graph,
-             with_first_weights(std::move(start.graph), options, recipe, pictures.run.train, pool, isa));
+             with_first_weights(std::move(start.graph), options, recipe, pictures.run.train, pool, isa, job));
   const std::size_t images = pictures.run.train.items.size();
   const std::size_t held_out = pictures.run.validation.items.size();
 

@@ -50,6 +50,7 @@ MultiplyAddProbe int8_probe(Isa isa) {
     case Isa::kAvx2: return avx2::probe_s8();
     case Isa::kAvx512: return avx512::probe_s8();
     case Isa::kAvx512Vnni: return avx512_vnni::probe_s8();
+    case Isa::kAvx512Amx: return avx512_amx::probe_s8();
 #elif defined(__aarch64__)
     case Isa::kNeon: return neon::probe_s8();
     case Isa::kNeonDot: return neon_dot::probe_s8();
@@ -60,6 +61,7 @@ MultiplyAddProbe int8_probe(Isa isa) {
 
 MultiplyAddProbe bf16_probe(Isa isa) {
 #if defined(__x86_64__)
+  if (isa == Isa::kAvx512Amx) return avx512_amx::probe_bf16();
   if (multiplies_bf16(isa)) return avx512_bf16::probe_bf16();
 #endif
   (void)isa;
@@ -179,20 +181,23 @@ double measure_clock() {
   for (int run = 0; run < 50; ++run) {
     std::uint64_t x = 0;
     const Clock::time_point before = Clock::now();
-    // Ten additions, each waiting for the one before: a cycle each.
+    // Ten additions, each waiting for the one before: a cycle each. Of a register: some CPUs fold those of a
+    // constant.
+    const std::uint64_t one = 1;
     for (int i = 0; i < kAdds / 10; ++i) {
 #if defined(__x86_64__)
       asm volatile(
-          "add $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\t"
-          "add $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0\n\tadd $1, %0"
+          "add %1, %0\n\tadd %1, %0\n\tadd %1, %0\n\tadd %1, %0\n\tadd %1, %0\n\t"
+          "add %1, %0\n\tadd %1, %0\n\tadd %1, %0\n\tadd %1, %0\n\tadd %1, %0"
           : "+r"(x)
-          :
+          : "r"(one)
           : "cc");
 #elif defined(__aarch64__)
       asm volatile(
-          "add %0, %0, #1\n\tadd %0, %0, #1\n\tadd %0, %0, #1\n\tadd %0, %0, #1\n\tadd %0, %0, #1\n\t"
-          "add %0, %0, #1\n\tadd %0, %0, #1\n\tadd %0, %0, #1\n\tadd %0, %0, #1\n\tadd %0, %0, #1"
-          : "+r"(x));
+          "add %0, %0, %1\n\tadd %0, %0, %1\n\tadd %0, %0, %1\n\tadd %0, %0, %1\n\tadd %0, %0, %1\n\t"
+          "add %0, %0, %1\n\tadd %0, %0, %1\n\tadd %0, %0, %1\n\tadd %0, %0, %1\n\tadd %0, %0, %1"
+          : "+r"(x)
+          : "r"(one));
 #endif
     }
     best = std::max(best, 1e-9 * kAdds / seconds_since(before));

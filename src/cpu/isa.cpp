@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -19,6 +21,7 @@ struct Features {
   bool avx512 = false;
   bool avx512_vnni = false;
   bool avx512_bf16 = false;
+  bool amx = false;
   bool neon = false;
   bool neon_dot = false;
 };
@@ -33,6 +36,14 @@ unsigned saved_state() {
   unsigned high = 0;
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return low;
+}
+
+/// Tiles are 8 KB of registers that Linux saves only for processes that asked (its arch/x86/xstate.rst); for
+/// all threads of this one, from now on.
+bool tiles_are_permitted() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 // Bits as in Intel SDM volume 2A, CPUID, leaves 1 and 7.
@@ -51,7 +62,11 @@ Features detect() {
   f.avx2 = ymm_saved && fma && f16c && bit(b, 5);
   f.avx512 = f.avx2 && zmm_saved && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
   f.avx512_vnni = f.avx512 && bit(c, 11);
+  const bool tiles_saved = (state & 0x60000u) == 0x60000u;
+  const bool tiles =
+      tiles_saved && bit(c, 1) && bit(d, 22) && bit(d, 24) && bit(d, 25);  // VBMI; BF16, TILE, INT8
   if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx512_bf16 = f.avx512 && bit(a, 5);
+  f.amx = f.avx512_vnni && f.avx512_bf16 && tiles && tiles_are_permitted();
   return f;
 }
 
@@ -76,7 +91,8 @@ const Features& features() {
   return found;
 }
 
-constexpr Isa kAll[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kNeon, Isa::kNeonDot};
+constexpr Isa kAll[] = {Isa::kScalar,    Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni,
+                        Isa::kAvx512Amx, Isa::kNeon, Isa::kNeonDot};
 
 std::string names_of_available() {
   std::string names;
@@ -92,6 +108,7 @@ std::string_view to_string(Isa isa) {
     case Isa::kAvx2: return "avx2";
     case Isa::kAvx512: return "avx512";
     case Isa::kAvx512Vnni: return "avx512_vnni";
+    case Isa::kAvx512Amx: return "avx512_amx";
     case Isa::kNeon: return "neon";
     case Isa::kNeonDot: return "neon_dot";
   }
@@ -105,6 +122,7 @@ const std::vector<Isa>& available_isas() {
     if (f.avx2) found.push_back(Isa::kAvx2);
     if (f.avx512) found.push_back(Isa::kAvx512);
     if (f.avx512_vnni) found.push_back(Isa::kAvx512Vnni);
+    if (f.amx) found.push_back(Isa::kAvx512Amx);
     if (f.neon) found.push_back(Isa::kNeon);
     if (f.neon_dot) found.push_back(Isa::kNeonDot);
     return found;
@@ -113,6 +131,7 @@ const std::vector<Isa>& available_isas() {
 }
 
 bool has_bf16() { return features().avx512_bf16; }
+bool has_amx() { return features().amx; }
 
 Result<Isa> parse_isa(std::string_view name) {
   for (const Isa isa : kAll) {
@@ -137,7 +156,8 @@ const Kernels& kernels(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return avx2::kernels();
     case Isa::kAvx512:
-    case Isa::kAvx512Vnni: return avx512::kernels();
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx: return avx512::kernels();
 #elif defined(__aarch64__)
     case Isa::kNeon:
     case Isa::kNeonDot: return neon::kernels();
@@ -146,7 +166,9 @@ const Kernels& kernels(Isa isa) {
   }
 }
 
-bool multiplies_bf16(Isa isa) { return has_bf16() && (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni); }
+bool multiplies_bf16(Isa isa) {
+  return has_bf16() && (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni || isa == Isa::kAvx512Amx);
+}
 
 const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies) {
   switch (isa) {
@@ -155,6 +177,7 @@ const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies) {
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
       return multiplies && multiplies_bf16(isa) ? avx512_bf16::kernels_bf16() : avx512::kernels_bf16();
+    case Isa::kAvx512Amx: return multiplies ? avx512_amx::kernels_bf16() : avx512::kernels_bf16();
 #elif defined(__aarch64__)
     case Isa::kNeon:
     case Isa::kNeonDot: return neon::kernels_bf16();
@@ -168,7 +191,8 @@ const HalfKernels<Fp16>& kernels_fp16(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return avx2::kernels_fp16();
     case Isa::kAvx512:
-    case Isa::kAvx512Vnni: return avx512::kernels_fp16();
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx: return avx512::kernels_fp16();
 #elif defined(__aarch64__)
     case Isa::kNeon:
     case Isa::kNeonDot: return neon::kernels_fp16();
@@ -183,6 +207,7 @@ const KernelsS8& kernels_s8(Isa isa) {
     case Isa::kAvx2: return avx2::kernels_s8();
     case Isa::kAvx512: return avx512::kernels_s8();
     case Isa::kAvx512Vnni: return avx512_vnni::kernels_s8();
+    case Isa::kAvx512Amx: return avx512_amx::kernels_s8();
 #elif defined(__aarch64__)
     case Isa::kNeon: return neon::kernels_s8();
     case Isa::kNeonDot: return neon_dot::kernels_s8();
@@ -196,13 +221,40 @@ const KernelsTrain& kernels_train(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return avx2::kernels_train();
     case Isa::kAvx512:
-    case Isa::kAvx512Vnni: return avx512::kernels_train();
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx: return avx512::kernels_train();
 #elif defined(__aarch64__)
     case Isa::kNeon:
     case Isa::kNeonDot: return neon::kernels_train();
 #endif
     default: return scalar::kernels_train();
   }
+}
+
+const BatchNormKernels<Bf16>& batch_norm_bf16(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return avx2::batch_norm_bf16();
+    case Isa::kAvx512:
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Amx:
+      return multiplies_bf16(isa) ? avx512_bf16::batch_norm_bf16() : avx512::batch_norm_bf16();
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+    case Isa::kNeonDot: return neon::batch_norm_bf16();
+#endif
+    default: return scalar::batch_norm_bf16();
+  }
+}
+
+const KernelsProductsBf16* products_bf16(Isa isa, bool multiplies) {
+#if defined(__x86_64__)
+  if (multiplies && isa == Isa::kAvx512Amx) return &avx512_amx::products_bf16();
+  if (multiplies && multiplies_bf16(isa)) return &avx512_bf16::products_bf16();
+#endif
+  (void)isa;
+  (void)multiplies;
+  return nullptr;
 }
 
 }  // namespace linnet::cpu

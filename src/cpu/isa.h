@@ -12,9 +12,9 @@
 namespace linnet::cpu {
 
 /// From the plainest to the fastest of each architecture.
-enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kNeonDot };
+enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kAvx512Amx, kNeon, kNeonDot };
 
-/// "scalar", "avx2", "avx512", "avx512_vnni", "neon", "neon_dot"
+/// "scalar", "avx2", "avx512", "avx512_vnni", "avx512_amx", "neon", "neon_dot"
 std::string_view to_string(Isa isa);
 
 /// What this machine can run, kScalar first, the fastest last. Thread-safe.
@@ -22,6 +22,9 @@ const std::vector<Isa>& available_isas();
 
 /// True where the CPU multiplies bfloat16 (AVX512_BF16).
 bool has_bf16();
+/// True where the CPU has AMX's tiles for int8 and bfloat16 (and AVX512_BF16, VNNI and VBMI), and the system
+/// lets this process use them.
+bool has_amx();
 
 /// The ISA of that name. Errors: no such name, or not on this machine; both list what there is.
 Result<Isa> parse_isa(std::string_view name);
@@ -29,7 +32,8 @@ Result<Isa> parse_isa(std::string_view name);
 /// LINNET_ISA where it is set, else the fastest. Errors as parse_isa().
 Result<Isa> selected_isa();
 
-/// float32 kernels of an ISA that is available; kAvx512Vnni's are AVX-512's, kNeonDot's are NEON's.
+/// float32 kernels of an ISA that is available; kAvx512Vnni's and kAvx512Amx's are AVX-512's, kNeonDot's are
+/// NEON's.
 const Kernels& kernels(Isa isa);
 
 /// bfloat16 kernels of an ISA that is available. On AVX-512 those that multiply bfloat16 where the CPU can,
@@ -45,5 +49,10 @@ const KernelsS8& kernels_s8(Isa isa);
 
 /// What training needs besides kernels(), of the same ISA.
 const KernelsTrain& kernels_train(Isa isa);
+/// The same for values that are stored as bfloat16.
+const BatchNormKernels<Bf16>& batch_norm_bf16(Isa isa);
+/// Products of bfloat16 in training, by the fastest instructions of an ISA that is available; nullptr where
+/// it has none, or `multiplies` says that they shall not be used.
+const KernelsProductsBf16* products_bf16(Isa isa, bool multiplies = true);
 
 }  // namespace linnet::cpu

@@ -63,7 +63,7 @@ class ConvolutionLayer final : public KernelLayer<ConvolutionOf<T>, RowLayer> {
                                          weight.values().data(), values_or_null(bias));
       this->weight_bytes_ =
           static_cast<std::int64_t>(packed_.weight.size() * sizeof(T) + packed_.bias.size() * sizeof(float));
-      this->scratch_ += whole_lines(scratch_half(table.layout, depth_));
+      this->scratch_ += whole_lines(scratch_half(table.layout, window.kernel_h, depth_));
     } else {
       width_ = table.width;
       panels_ = count_panels(width_, out.c);

@@ -74,7 +74,8 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     weight_bytes_ = static_cast<std::int64_t>(packed_.bytes());
     shared_ = is_worth_sharing(out_.pixels(), out_.c, depth);
     layout_ = layout;
-    kernel_scratch_ = whole_lines(static_cast<std::int64_t>(convolution_scratch_s8(layout, depth)));
+    kernel_scratch_ =
+        whole_lines(static_cast<std::int64_t>(convolution_scratch_s8(layout, window.kernel_h, depth)));
     scratch_ = kernel_scratch_;
     if (pads()) scratch_ += whole_lines(window.kernel_h * padded_row());
   }
@@ -114,7 +115,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     run_(a);
   }
   std::int64_t window_scratch(std::int64_t n) const override {
-    return static_cast<std::int64_t>(convolution_scratch_s8(layout_, depth(), static_cast<int>(n)));
+    return static_cast<std::int64_t>(convolution_scratch_s8(layout_, 1, depth(), static_cast<int>(n)));
   }
 
   int input_rows() const override { return in_.h; }
@@ -462,16 +463,20 @@ class PadS8Layer final : public KernelLayer<PadS8> {
 
 std::unique_ptr<Layer> make_layer_s8(const Graph& graph, LayerNode node, const KernelsS8& kernels) {
   using Made = std::unique_ptr<Layer>;
-  const auto dense = [&](const Window& window, const Kernel<ConvolutionS8>& kernel) -> Made {
-    return std::make_unique<ConvolutionS8Layer>(graph, node, window, kernel, kernels.layout);
+  const auto dense = [&](const Window& window, Kernel<ConvolutionS8> KernelsS8::*kernel) -> Made {
+    const int depth = window.kernel_h * window.kernel_w * graph[graph[node.id].inputs[0]].shape.c;
+    const bool shallow =
+        kernels.shallow && (depth <= kernels.shallow_depth || graph[node.id].shape.pixels() == 1);
+    const KernelsS8& of = shallow ? *kernels.shallow : kernels;
+    return std::make_unique<ConvolutionS8Layer>(graph, node, window, of.*kernel, of.layout);
   };
   return std::visit(
       Overloaded{
           [&](const Convolution& op) -> Made {
             const bool pointwise = op.window.kernel_h == 1 && op.window.kernel_w == 1;
-            return dense(op.window, pointwise ? kernels.pointwise : kernels.convolution);
+            return dense(op.window, pointwise ? &KernelsS8::pointwise : &KernelsS8::convolution);
           },
-          [&](const Linear&) -> Made { return dense(Window{}, kernels.linear); },
+          [&](const Linear&) -> Made { return dense(Window{}, &KernelsS8::linear); },
           [&](const Depthwise&) -> Made { return std::make_unique<DepthwiseS8Layer>(graph, node, kernels); },
           [&](const Activate&) -> Made { return std::make_unique<LookupS8Layer>(graph, node.id, kernels); },
           [&](const Add&) -> Made { return std::make_unique<AddS8Layer>(graph, node.id, kernels); },

@@ -27,6 +27,7 @@ struct VectorForm {
 #if defined(__x86_64__)
 const VectorForm& vectors_avx2();
 const VectorForm& vectors_avx512();
+const VectorForm& vectors_avx512_vbmi();
 #elif defined(__aarch64__)
 const VectorForm& vectors_neon();
 #endif

@@ -22,6 +22,7 @@ std::vector<const VectorForm*> forms() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
     found.push_back(&vectors_avx512());
+  if (__builtin_cpu_supports("avx512vbmi")) found.push_back(&vectors_avx512_vbmi());
   return found;
 #elif defined(__aarch64__)
   return {&vectors_neon()};

@@ -33,7 +33,7 @@ inline Problem make_problem(Graph graph, int images, std::uint64_t seed) {
   return p;
 }
 
-inline Reference reference_of(const Problem& p, double noise = 0, std::uint64_t seed = 1) {
+inline Reference reference_of(const Problem& p, const Noise& noise = {}, std::uint64_t seed = 1) {
   Reference reference(p.graph, noise, seed);
   reference.loss(p.pixels, p.targets);
   reference.backward();
@@ -48,13 +48,16 @@ double distance(const A& a, const B& b) {
   return std::sqrt(sum);
 }
 
-/// The exact gradients, and how far float32's rounding takes each: some twins whose every multiply-add is
-/// off by as much as float32's.
+/// The exact gradients, and how far rounding takes each: some twins with the errors of float32, or of
+/// bfloat16: operands, and what is stored.
 class Expectation {
  public:
-  explicit Expectation(const Problem& p) : exact(reference_of(p)) {
+  explicit Expectation(const Problem& p, cpu::Precision precision = cpu::Precision::kFloat32)
+      : exact(reference_of(p)),
+        noise_(precision == cpu::Precision::kFloat32 ? Noise{0x1p-23, 0} : Noise{0x1p-8, 0x1p-9}),
+        slack_(precision == cpu::Precision::kFloat32 ? 32 : 4) {
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
-      const Reference noisy = reference_of(p, 0x1p-23, seed);
+      const Reference noisy = reference_of(p, noise_, seed);
       for (const auto& [name, gradient] : exact.gradients)
         raise(name, distance(noisy.gradients.at(name), gradient));
       raise("scores", distance(noisy.scores(), exact.scores()));
@@ -63,21 +66,23 @@ class Expectation {
   template <class T>
   void check(const std::string& name, const T& values, const std::vector<double>& expected) const {
     const double size = distance(expected, std::vector<double>(expected.size(), 0.0));
-    const double bound = kSlack * apart_.at(name) + 0x1p-22 * size + 1e-30;
+    const double bound = slack_ * apart_.at(name) + 2 * noise_.products * size + 1e-30;
     EXPECT_LE(distance(values, expected), bound) << name << ", of norm " << size;
   }
   Reference exact;
 
  private:
   void raise(const std::string& name, double by) { apart_[name] = std::max(apart_[name], by); }
-  static constexpr double kSlack = 32;  ///< chains of sums err one way, random errors cancel
+  Noise noise_;
+  double slack_;  ///< chains of sums err one way, random errors cancel
   std::map<std::string, double> apart_;
 };
 
 /// Scores and gradients of one training step.
-inline void expect_exact_step(const Problem& p, const Expectation& expected, int threads, cpu::Isa isa) {
+inline void expect_exact_step(const Problem& p, const Expectation& expected, int threads,
+                              const NetworkOptions& options) {
   ThreadPool pool(threads);
-  auto network = Network::make(p.graph, p.images, pool, {.isa = isa});
+  auto network = Network::make(p.graph, p.images, pool, options);
   ASSERT_TRUE(network) << network.error().message;
   const auto scores = network->forward(p.pixels, true);
   ASSERT_TRUE(scores) << scores.error().message;

@@ -195,6 +195,13 @@ TEST(data_parallel, a_bucket_is_summed_as_soon_as_its_last_gradient_is_final) {
   buckets.done(parts[0]);
   buckets.finish();
   EXPECT_EQ(job.begun.size(), 1u) << "nothing of the other is new";
+
+  job.begun.clear();
+  GradientBuckets behind_frozen(arena, std::span(parts).subspan(3), job, 40 * sizeof(float));
+  behind_frozen.done(parts[4]);
+  behind_frozen.done(parts[3]);
+  ASSERT_EQ(job.begun.size(), 1u);
+  EXPECT_EQ(job.begun[0].data(), arena.data() + 64);
 }
 
 TEST(data_parallel, most_of_a_networks_gradients_are_under_way_before_its_backward_pass_is_over) {

@@ -5,8 +5,8 @@ namespace linnet::train {
 GradientBuckets::GradientBuckets(std::span<float> arena, std::span<const std::span<float>> parts,
                                  Collective& job, std::size_t bytes)
     : job_(job) {
-  if (job.size() == 1) return;
-  float* begin = arena.data();
+  if (job.size() == 1 || parts.empty()) return;
+  float* begin = parts.front().data();
   std::size_t count = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     ++count;

@@ -17,7 +17,7 @@ namespace linnet::train {
 class GradientBuckets {
  public:
   /// `parts` are the parameters' gradients, in the order in which they lie in `arena`; both stay where they
-  /// are. `job` outlives the buckets.
+  /// are. What lies before the first is not summed: frozen layers. `job` outlives the buckets.
   GradientBuckets(std::span<float> arena, std::span<const std::span<float>> parts, Collective& job,
                   std::size_t bytes = std::size_t{1} << 20);
 

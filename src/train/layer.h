@@ -16,14 +16,16 @@ struct ScratchSize {
   std::int64_t dy = 0;       ///< the gradient of what it wrote
   std::int64_t dx = 0;       ///< the gradient of what it read
   std::int64_t columns = 0;  ///< windows, one after the other
+  std::int64_t pairs = 0;    ///< bfloat16: weight_gradient_scratch_bf16()
 };
 
-/// One thread's.
+/// One thread's. Forward passes write to dy what mixed precision stores rounded.
 struct Scratch {
   float* x;
   float* dy;
   float* dx;
   float* columns;
+  cpu::Bf16* pairs;
   float* partial;  ///< this thread's gradient of the layer's weights; thread 0 has none of its own
 };
 
@@ -36,8 +38,10 @@ class Layer {
   std::vector<Edge>& inputs() { return inputs_; }
   Value& output() { return output_; }
   virtual ScratchSize scratch_size() const = 0;
-  /// The weights, and their gradient that the threads sum; or empty.
+  /// The gradient of the weights; or empty.
   virtual std::span<float> d_weight() { return {}; }
+  /// Whether each thread has sums of its own for it, in Scratch::partial, and not a part of it.
+  virtual bool has_partials() const { return true; }
 
   // Every thread calls each of these once, all before any calls the next.
   /// Brings the weights into the order that forward() reads.

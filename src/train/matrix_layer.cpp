@@ -1,10 +1,11 @@
 // Convolution and Linear: three matrix products, over the windows of a block of pixels.
-#include "cpu/kernels/convolution/convolution_f32.h"
-#include "train/layer.h"
+#include "train/products.h"
 
 namespace linnet::train {
 namespace {
 
+/// T: what is multiplied, float or Bf16.
+template <class T>
 class MatrixLayer final : public Layer {
  public:
   MatrixLayer(const Machine& machine, Edge input, Value& output, const Window& window, Weights weights)
@@ -15,131 +16,119 @@ class MatrixLayer final : public Layer {
         out_(output.shape),
         depth_(window.kernel_h * window.kernel_w * in_.c),
         pointwise_(window == Window{}),
-        block_(block_pixels(std::max(depth_, out_.c))) {
-    const int width = machine.kernels.width;
-    packed_forward_.resize(cpu::packed_size(width, out_.c, depth_));
-    if (input.value->needs_gradient) packed_backward_.resize(cpu::packed_size(width, depth_, out_.c));
+        products_(machine, weights.value, out_.c, depth_),
+        block_(products_.block(std::max(depth_, out_.c))),
+        by_channels_(pointwise_ && machine.threads > 1 &&
+                     4.0 * depth_ * out_.c >
+                         static_cast<double>(machine.batch * out_.pixels()) * (depth_ + out_.c)) {
+    packed_forward_.resize(products_.packed_size(false));
+    if (input.value->needs_gradient) packed_backward_.resize(products_.packed_size(true));
   }
 
   ScratchSize scratch_size() const override {
-    const std::int64_t dy = block_ * pitch(out_.c);
-    if (pointwise_) return {.x = block_ * pitch(in_.c), .dy = dy, .dx = block_ * in_.c};
-    return {.x = in_.size(), .dy = dy, .dx = in_.size(), .columns = block_ * pitch(depth_)};
+    // Float rows are the longest; products of bfloat16 read whole tiles of them.
+    const std::int64_t rows = cpu::whole_rows_bf16(block_);
+    const std::int64_t dy = rows * pitch(out_.c);
+    if (pointwise_)
+      return {.x = rows * pitch(in_.c), .dy = dy, .dx = rows * in_.c, .pairs = products_.pairs()};
+    return {.x = in_.size(),
+            .dy = dy,
+            .dx = in_.size(),
+            .columns = rows * pitch(depth_),
+            .pairs = products_.pairs()};
   }
   std::span<float> d_weight() override { return weights_.gradient; }
+  bool has_partials() const override { return !by_channels_; }
 
-  void pack_forward(int thread) override {
-    pack(thread, {.width = machine_.kernels.width,
-                  .k = out_.c,
-                  .depth = depth_,
-                  .weight = weights_.value.data(),
-                  .bias = weights_.bias,
-                  .packed = packed_forward_.data()});
-  }
+  void pack_forward(int thread) override { products_.pack(thread, false, weights_.bias, packed_forward_); }
   void pack_backward(int thread) override {
-    if (packed_backward_.empty()) return;
-    pack(thread, {.width = machine_.kernels.width,
-                  .k = depth_,
-                  .depth = out_.c,
-                  .weight = weights_.value.data(),
-                  .transposed = true,
-                  .bias = nullptr,
-                  .packed = packed_backward_.data()});
+    if (!packed_backward_.empty()) products_.pack(thread, true, nullptr, packed_backward_);
   }
 
-  void forward(int thread, const Scratch& scratch, Range images) override {
-    const auto run = [&](const Rows& x, std::int64_t pixel, std::int64_t pixels) {
-      product(x, depth_, packed_forward_.data(), out_.c, output_.at(pixel), pixels);
-      output_.observe(thread, pixel, pixels);
+  void forward(int thread, const Scratch& scratch, Range own) override {
+    const Part part = part_of(thread, own, false);
+    const auto run = [&](const RowsOf<T>& x, std::int64_t pixel, std::int64_t pixels) {
+      float* const z = output_.room(pixel, scratch.dy);
+      products_.run(false, x, packed_forward_, weights_.bias, z, pixels, part.panels);
+      output_.store(thread, pixel, pixels, z, part.channels);
     };
     if (pointwise_)
-      return for_each_block(pixels_of(images), block_, [&](std::int64_t pixel, std::int64_t pixels) {
-        run(inputs_[0].value->fetch(pixel, pixels, scratch.x, pitch(in_.c)), pixel, pixels);
+      return for_each_block(pixels_of(part.images), block_, [&](std::int64_t pixel, std::int64_t pixels) {
+        run(fetch_rows(pixel, pixels, scratch), pixel, pixels);
       });
-    for (std::int64_t image = images.begin; image < images.end; ++image) {
-      const float* x = fetch_image(image, scratch);
+    for (std::int64_t image = part.images.begin; image < part.images.end; ++image) {
+      const T* x = fetch_image(image, scratch);
       for_each_block(pixels_of({image, image + 1}), block_, [&](std::int64_t pixel, std::int64_t pixels) {
-        gather(x, pixel - image * out_.pixels(), pixels, scratch.columns);
-        run({scratch.columns, pitch(depth_)}, pixel, pixels);
+        run(gather(x, pixel - image * out_.pixels(), pixels, scratch), pixel, pixels);
       });
     }
   }
 
-  void backward(int thread, const Scratch& scratch, Range images) override {
-    float* const dw = thread == 0 ? weights_.gradient.data() : scratch.partial;
+  void backward(int thread, const Scratch& scratch, Range own) override {
+    const Part part = part_of(thread, own, false);
+    float* const dw = thread == 0 || by_channels_ ? weights_.gradient.data() : scratch.partial;
     bool accumulate = false;
-    const auto add_to_weights = [&](const Rows& dz, const Rows& x, std::int64_t pixels) {
-      machine_.train.weight_gradient({.dy = dz.data,
-                                      .dy_pixel = dz.pixel,
-                                      .x = x.data,
-                                      .x_pixel = x.pixel,
-                                      .pixels = static_cast<int>(pixels),
-                                      .k = out_.c,
-                                      .c = depth_,
-                                      .dw = dw,
-                                      .accumulate = accumulate});
+    const auto add_to_weights = [&](const RowsOf<T>& dz, const RowsOf<T>& x, std::int64_t pixels) {
+      products_.weight_gradient(dz, x, pixels, dw, accumulate, scratch.pairs, part.channels);
       accumulate = true;
     };
     const auto output_gradient = [&](std::int64_t pixel, std::int64_t pixels) {
-      return output_.fetch_gradient(pixel, pixels, scratch.dy, pitch(out_.c));
+      return products_.fetch_gradient(output_, pixel, pixels, products_.operand(scratch.dy));
     };
     const Edge& input = inputs_[0];
+    const Part input_part = part_of(thread, own, true);
+    const auto input_gradient = [&](const RowsOf<T>& dz, float* dx, std::int64_t pixels) {
+      products_.run(true, dz, packed_backward_, nullptr, dx, pixels, input_part.panels);
+    };
     if (pointwise_) {
-      for_each_block(pixels_of(images), block_, [&](std::int64_t pixel, std::int64_t pixels) {
-        const Rows dz = output_gradient(pixel, pixels);
-        add_to_weights(dz, input.value->fetch(pixel, pixels, scratch.x, pitch(in_.c)), pixels);
+      for_each_block(pixels_of(part.images), block_, [&](std::int64_t pixel, std::int64_t pixels) {
+        const RowsOf<T> dz = output_gradient(pixel, pixels);
+        add_to_weights(dz, fetch_rows(pixel, pixels, scratch), pixels);
         if (packed_backward_.empty()) return;
-        product(dz, out_.c, packed_backward_.data(), in_.c, scratch.dx, pixels);
-        input.deliver(thread, pixel, pixels, scratch.dx);
+        input_gradient(dz, scratch.dx, pixels);
+        input.deliver(thread, pixel, pixels, scratch.dx, input_part.channels);
       });
     } else {
-      for (std::int64_t image = images.begin; image < images.end; ++image) {
-        const float* x = fetch_image(image, scratch);
+      for (std::int64_t image = part.images.begin; image < part.images.end; ++image) {
+        const T* x = fetch_image(image, scratch);
         if (!packed_backward_.empty()) std::fill_n(scratch.dx, in_.size(), 0.0f);
         for_each_block(pixels_of({image, image + 1}), block_, [&](std::int64_t pixel, std::int64_t pixels) {
           const std::int64_t first = pixel - image * out_.pixels();
-          const Rows dz = output_gradient(pixel, pixels);
-          gather(x, first, pixels, scratch.columns);
-          add_to_weights(dz, {scratch.columns, pitch(depth_)}, pixels);
+          const RowsOf<T> dz = output_gradient(pixel, pixels);
+          add_to_weights(dz, gather(x, first, pixels, scratch), pixels);
           if (packed_backward_.empty()) return;
-          product(dz, out_.c, packed_backward_.data(), depth_, scratch.columns, pixels);
+          input_gradient(dz, scratch.columns, pixels);
           scatter(scratch.columns, first, pixels, scratch.dx);
         });
         if (!packed_backward_.empty()) input.deliver(thread, image * in_.pixels(), in_.pixels(), scratch.dx);
       }
     }
+    // A thread without images.
     if (!accumulate) std::ranges::fill_n(dw, static_cast<std::ptrdiff_t>(weights_.gradient.size()), 0.0f);
   }
 
  private:
+  /// What a thread does: its images and all output channels, or all images and its output channels.
+  struct Part {
+    Range images;
+    Range panels;
+    Range channels;
+  };
+  Part part_of(int thread, Range own, bool transposed) const {
+    const int count = products_.panels(transposed);
+    const Range panels = by_channels_ ? split(count, thread, machine_.threads) : Range{0, count};
+    return {by_channels_ ? Range{0, machine_.images} : own, panels, products_.channels(transposed, panels)};
+  }
   Range pixels_of(Range images) const { return {images.begin * out_.pixels(), images.end * out_.pixels()}; }
 
-  const float* fetch_image(std::int64_t image, const Scratch& scratch) const {
-    return inputs_[0].value->fetch(image * in_.pixels(), in_.pixels(), scratch.x, in_.c).data;
+  RowsOf<T> fetch_rows(std::int64_t pixel, std::int64_t pixels, const Scratch& scratch) const {
+    return products_.fetch(*inputs_[0].value, pixel, pixels, products_.operand(scratch.x),
+                           products_.row(in_.c));
   }
-
-  void pack(int thread, const cpu::PackF32& a) const {
-    const Range panels = split(cpu::count_panels(a.width, a.k), thread, machine_.threads);
-    cpu::pack_panels_f32(a, static_cast<int>(panels.begin), static_cast<int>(panels.end));
-  }
-
-  /// y[pixels, k] = x[pixels, depth] times the packed weights.
-  void product(const Rows& x, int depth, const float* packed, int k, float* y, std::int64_t pixels) const {
-    machine_.kernels.pointwise.run({.x = x.data,
-                                    .x_pixel = x.pixel,
-                                    .x_run = 0,
-                                    .runs = 1,
-                                    .run = depth,
-                                    .packed = packed,
-                                    .residual = nullptr,
-                                    .y = y,
-                                    .pixels = static_cast<int>(pixels),
-                                    .k = k,
-                                    .panel_begin = 0,
-                                    .panel_end = cpu::count_panels(machine_.kernels.width, k),
-                                    .fetch = nullptr,
-                                    .fetch_bytes = 0,
-                                    .finish = cpu::Finish::kNone});
+  const T* fetch_image(std::int64_t image, const Scratch& scratch) const {
+    return products_
+        .fetch(*inputs_[0].value, image * in_.pixels(), in_.pixels(), products_.operand(scratch.x), in_.c)
+        .data;
   }
 
   /// Calls visit(tap, offset, count) for runs of values of the windows of output pixels [first, first +
@@ -167,14 +156,19 @@ class MatrixLayer final : public Layer {
     }
   }
 
-  /// The windows of an image's output pixels, rows pitch(depth_) apart.
-  void gather(const float* image, std::int64_t first, std::int64_t pixels, float* columns) const {
-    for_each_run(first, pixels, pitch(depth_), [&](std::ptrdiff_t tap, std::ptrdiff_t offset, int count) {
+  /// The windows of an image's output pixels.
+  RowsOf<T> gather(const T* image, std::int64_t first, std::int64_t pixels, const Scratch& scratch) const {
+    const std::ptrdiff_t row = products_.row(depth_);
+    T* const columns = products_.operand(scratch.columns);
+    for_each_run(first, pixels, row, [&](std::ptrdiff_t tap, std::ptrdiff_t offset, int count) {
       if (offset < 0)
-        std::fill_n(columns + tap, count, 0.0f);
+        std::fill_n(columns + tap, count, T{});
       else
         std::copy_n(image + offset, count, columns + tap);
     });
+    for (std::int64_t p = 0; p < pixels; ++p)
+      std::fill_n(columns + p * row + depth_, products_.zeros(depth_), T{});
+    return {columns, row};
   }
 
   /// The inverse: every value of a window is added to where it came from. Rows are depth_ apart.
@@ -191,16 +185,22 @@ class MatrixLayer final : public Layer {
   Shape out_;
   int depth_;  ///< R * S * C
   bool pointwise_;
+  Products<T> products_;
   std::int64_t block_;  ///< output pixels
-  AlignedVector<float> packed_forward_;
-  AlignedVector<float> packed_backward_;  ///< empty where nobody asks for the gradient of the input
+  /// Threads take channels instead of images: for many weights and few pixels it costs less to fetch all
+  /// pixels twice than to write and add a gradient of the weights a thread.
+  bool by_channels_;
+  AlignedVector<T> packed_forward_;
+  AlignedVector<T> packed_backward_;  ///< empty where nobody asks for the gradient of the input
 };
 
 }  // namespace
 
 std::unique_ptr<Layer> make_matrix_layer(const Machine& machine, Edge input, Value& output,
                                          const Window& window, Weights weights) {
-  return std::make_unique<MatrixLayer>(machine, input, output, window, weights);
+  if (machine.mixed && machine.products)
+    return std::make_unique<MatrixLayer<cpu::Bf16>>(machine, input, output, window, weights);
+  return std::make_unique<MatrixLayer<float>>(machine, input, output, window, weights);
 }
 
 }  // namespace linnet::train

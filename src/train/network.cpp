@@ -98,7 +98,14 @@ struct Network::Impl {
         batch(n),
         pool(p),
         options(o),
-        machine{cpu::kernels(o.isa), cpu::kernels_train(o.isa), p.threads()} {
+        machine{.kernels = cpu::kernels(o.isa),
+                .train = cpu::kernels_train(o.isa),
+                .threads = p.threads(),
+                .batch = n,
+                .mixed = o.precision == cpu::Precision::kBf16,
+                .batch_norm_bf16 = cpu::batch_norm_bf16(o.isa),
+                .kernels_bf16 = cpu::kernels_bf16(o.isa),
+                .products = cpu::products_bf16(o.isa, o.multiplies_bf16)} {
     if (o.job && o.job->size() > 1 && o.sync_norms) machine.norms = o.job;
   }
 
@@ -107,9 +114,9 @@ struct Network::Impl {
   const Slot* find(NodeId node, Role role) const;
   Weights weights_of(NodeId node) const;
 
-  Value& add_value(const Shape& shape, Finish finish);
+  Value& add_value(const Shape& shape, Finish finish, bool half);
   Value& add_layer(const std::string& name, Value& value, std::unique_ptr<Layer> layer);
-  Value& copy(const std::string& name, Value& from, Finish finish);
+  Value& copy(const std::string& name, Value& from, Finish finish, bool half);
   Result<void> add_layers();
   void add_norm(NodeId node, Value& value);
   void order_readers();
@@ -169,8 +176,8 @@ Weights Network::Impl::weights_of(NodeId node) const {
   return {.value = weight->value, .gradient = weight->gradient, .bias = bias ? bias->value.data() : nullptr};
 }
 
-Value& Network::Impl::add_value(const Shape& shape, Finish finish) {
-  return *all_values.emplace_back(std::make_unique<Value>(machine, shape, finish));
+Value& Network::Impl::add_value(const Shape& shape, Finish finish, bool half) {
+  return *all_values.emplace_back(std::make_unique<Value>(machine, shape, finish, half));
 }
 
 Value& Network::Impl::add_layer(const std::string& name, Value& value, std::unique_ptr<Layer> layer) {
@@ -179,8 +186,8 @@ Value& Network::Impl::add_layer(const std::string& name, Value& value, std::uniq
   return value;
 }
 
-Value& Network::Impl::copy(const std::string& name, Value& from, Finish finish) {
-  Value& value = add_value(from.shape, finish);
+Value& Network::Impl::copy(const std::string& name, Value& from, Finish finish, bool half) {
+  Value& value = add_value(from.shape, finish, half);
   return add_layer(name, value, make_copy_layer(machine, {&from}, value));
 }
 
@@ -224,14 +231,14 @@ Result<void> Network::Impl::add_layers() {
              frozen(node.inputs[0]) == frozen(id);
     };
     const auto layer = [&](Activation activation, auto make) -> Value* {
-      Value& value = add_value(node.shape, finish_of(activation));
+      Value& value = add_value(node.shape, finish_of(activation), machine.mixed && id != graph.output);
       if (const Slot* bias = find(id, Role::kBias)) value.d_bias = bias->gradient;
       return &add_layer(node.name, value, make(value));
     };
     Result<Value*> made = std::visit(
         Overloaded{
             [&](const Input&) -> Result<Value*> {
-              Value& value = add_value(node.shape, Finish::kNone);
+              Value& value = add_value(node.shape, Finish::kNone, false);
               value.needs_gradient = false;
               return &value;
             },
@@ -243,7 +250,7 @@ Result<void> Network::Impl::add_layers() {
             [&](const Linear& op) -> Result<Value*> {
               Value* x = &input(0);
               if (id == classifier && options.dropout > 0) {
-                Value& dropped = add_value(x->shape, Finish::kNone);
+                Value& dropped = add_value(x->shape, Finish::kNone, machine.mixed);
                 x = &add_layer("dropout", dropped,
                                make_dropout_layer(machine, {x}, dropped, options.dropout, options.seed));
               }
@@ -257,12 +264,14 @@ Result<void> Network::Impl::add_layers() {
               });
             },
             [&](const BatchNorm&) -> Result<Value*> {
-              Value& value = joinable(true) ? input(0) : copy(node.name, input(0), Finish::kNone);
+              Value& value =
+                  joinable(true) ? input(0) : copy(node.name, input(0), Finish::kNone, machine.mixed);
               add_norm(id, value);
               return &value;
             },
             [&](const Activate& op) -> Result<Value*> {
-              if (!joinable(false)) return &copy(node.name, input(0), finish_of(op.activation));
+              if (!joinable(false))
+                return &copy(node.name, input(0), finish_of(op.activation), machine.mixed);
               input(0).finish = finish_of(op.activation);
               return &input(0);
             },
@@ -297,8 +306,8 @@ Result<void> Network::Impl::add_layers() {
     value_of[static_cast<std::size_t>(id)] = value;
   }
   Value* scores = value_of[static_cast<std::size_t>(graph.output)];
-  if (!scores->plain() || scores == all_values.front().get())
-    scores = &copy("scores", *scores, Finish::kNone);
+  if (!scores->plain() || scores->half || scores == all_values.front().get())
+    scores = &copy("scores", *scores, Finish::kNone, false);
   output = {scores};
   return {};
 }
@@ -327,9 +336,9 @@ Result<void> Network::Impl::place() {
   const int count = static_cast<int>(layers.size());
   const auto backward = [&](int layer) { return 2 * count - layer; };
   std::vector<plan::Block> blocks;
-  std::vector<float**> owners;
-  const auto live = [&](float*& owner, const Shape& shape, int first, int last) {
-    blocks.push_back({.bytes = std::int64_t{batch} * shape.size() * std::int64_t{sizeof(float)},
+  std::vector<std::byte**> owners;
+  const auto live = [&](std::byte*& owner, const Value& value, int first, int last) {
+    blocks.push_back({.bytes = std::int64_t{batch} * value.image_bytes(),
                       .first = first,
                       .last = last,
                       .alignment = kCacheLine});
@@ -345,21 +354,20 @@ Result<void> Network::Impl::place() {
       for (int reader = 0; reader < count; ++reader)
         for (const Edge& edge : layers[static_cast<std::size_t>(reader)]->inputs())
           if (edge.value == &value) last = std::max(last, trained(reader) ? backward(reader) : reader);
-      live(value.z, value.shape, i, last);
+      live(value.z, value, i, last);
       continue;
     }
-    live(value.z, value.shape, i, backward(i));
+    live(value.z, value, i, backward(i));
     int first = output.value == &value ? count : backward(i);
     for (int reader = 0; reader < count; ++reader)
       for (const Edge& edge : layers[static_cast<std::size_t>(reader)]->inputs())
         if (edge.value == &value) first = std::min(first, backward(reader));
-    live(value.gradient, value.shape, first, backward(i));
+    live(value.gradient, value, first, backward(i));
   }
   const plan::Placement placement = plan::place(blocks);
   LINNET_TRY(activations, cpu::Workspace::allocate(placement.bytes));
   activation_bytes = placement.bytes;
-  for (std::size_t i = 0; i < owners.size(); ++i)
-    *owners[i] = reinterpret_cast<float*>(activations.data() + placement.offsets[i]);
+  for (std::size_t i = 0; i < owners.size(); ++i) *owners[i] = activations.data() + placement.offsets[i];
   return {};
 }
 
@@ -372,18 +380,25 @@ void Network::Impl::place_scratch() {
     most.dy = std::max(most.dy, own.dy);
     most.dx = std::max(most.dx, own.dx);
     most.columns = std::max(most.columns, own.columns);
-    weights = std::max(weights, layer->d_weight().size());
+    most.pairs = std::max(most.pairs, own.pairs);
+    if (layer->has_partials()) weights = std::max(weights, layer->d_weight().size());
   }
-  const std::size_t sizes[] = {static_cast<std::size_t>(most.x), static_cast<std::size_t>(most.dy),
-                               static_cast<std::size_t>(most.dx), static_cast<std::size_t>(most.columns),
-                               weights};
+  const std::size_t sizes[] = {
+      static_cast<std::size_t>(most.x),         static_cast<std::size_t>(most.dy),
+      static_cast<std::size_t>(most.dx),        static_cast<std::size_t>(most.columns),
+      static_cast<std::size_t>(most.pairs / 2), weights};
   std::size_t total = 0;
   for (const std::size_t size : sizes) total += whole_lines(size);
   scratch_memory.resize(total * static_cast<std::size_t>(machine.threads));
   float* next = scratch_memory.data();
   const auto take = [&](std::size_t size) { return std::exchange(next, next + whole_lines(size)); };
   for (int thread = 0; thread < machine.threads; ++thread)
-    scratch.push_back({take(sizes[0]), take(sizes[1]), take(sizes[2]), take(sizes[3]), take(sizes[4])});
+    scratch.push_back({.x = take(sizes[0]),
+                       .dy = take(sizes[1]),
+                       .dx = take(sizes[2]),
+                       .columns = take(sizes[3]),
+                       .pairs = reinterpret_cast<cpu::Bf16*>(take(sizes[4])),
+                       .partial = take(sizes[5])});
 }
 
 /// Adds the other threads' gradients of a layer's weights to the first's, in their order.
@@ -415,6 +430,8 @@ Result<Network> Network::make(const Graph& graph, int batch, ThreadPool& pool,
   if (is_int8(graph))
     return fail("{}: an int8 graph cannot be trained; train its float32 original", graph.name);
   if (batch < 1) return usage("a batch has at least one image, not {}", batch);
+  if (options.precision != cpu::Precision::kFloat32 && options.precision != cpu::Precision::kBf16)
+    return usage("training runs in float32 or bf16, not {}", cpu::to_string(options.precision));
   if (!(options.dropout >= 0 && options.dropout < 1))
     return usage("dropout is at least 0 and below 1, not {}", options.dropout);
   auto impl =
@@ -451,7 +468,7 @@ Result<std::span<const float>> Network::forward(std::span<const float> images, b
   if (training) ++m.machine.step;
   m.ready_for_backward = training;
   // Nothing writes to the images: a layer writes only what it owns.
-  m.all_values.front()->z = const_cast<float*>(images.data());
+  m.all_values.front()->z = reinterpret_cast<std::byte*>(const_cast<float*>(images.data()));
   for (std::size_t i = 0; i < m.layers.size(); ++i) {
     const double begin = seconds();
     Layer& layer = *m.layers[i];
@@ -462,7 +479,8 @@ Result<std::span<const float>> Network::forward(std::span<const float> images, b
     m.times[i].forward += seconds() - begin;
   }
   const Value& scores = *m.output.value;
-  return std::span<const float>(scores.z, n * static_cast<std::size_t>(scores.shape.size()));
+  return std::span(reinterpret_cast<const float*>(scores.z),
+                   n * static_cast<std::size_t>(scores.shape.size()));
 }
 
 Result<void> Network::restate_norms(std::span<const float> images) {
@@ -495,7 +513,7 @@ Result<void> Network::backward(std::span<const float> d_scores) {
     m.pool.run([&](int thread) { layer.pack_backward(thread); });
     m.on_each_thread(
         [&](int thread, const Scratch& scratch, Range range) { layer.backward(thread, scratch, range); });
-    m.sum_partials(layer.d_weight());
+    if (layer.has_partials()) m.sum_partials(layer.d_weight());
     m.share_gradients(layer);
     m.times[i].backward += seconds() - begin;
   }

@@ -13,6 +13,7 @@
 
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
+#include "cpu/precision.h"
 #include "graph/graph.h"
 #include "train/collective.h"
 
@@ -35,8 +36,14 @@ struct LayerTime {
 
 struct NetworkOptions {
   cpu::Isa isa = cpu::available_isas().back();
-  float momentum = 0.1f;  ///< the batch's share in batch norms' running statistics
-  float dropout = 0;      ///< before the last linear layer; [0, 1)
+  /// kFloat32, or kBf16 for mixed precision: parameters, their gradients, statistics, images and scores are
+  /// float32 all the same, what layers write and its gradients are stored as bfloat16, and where the CPU
+  /// multiplies bfloat16, matrix products have operands of it and sums of float32. (Kalamkar et al., "A Study
+  /// of BFLOAT16 for Deep Learning Training", 2019)
+  cpu::Precision precision = cpu::Precision::kFloat32;
+  bool multiplies_bf16 = true;  ///< where the CPU can
+  float momentum = 0.1f;        ///< the batch's share in batch norms' running statistics
+  float dropout = 0;            ///< before the last linear layer; [0, 1)
   /// So many convolution, depthwise and linear layers, the first ones, and all nodes before the next such
   /// layer are left as they are: their parameters are not among parameters(), their batch norms take and keep
   /// the running statistics, and the backward pass ends where they do.
@@ -53,8 +60,8 @@ struct NetworkOptions {
 class Network {
  public:
   /// `graph` with its batch norms as they are, not folded. `batch` is the most images of a step; `pool` must
-  /// outlive the network. Errors: an int8 graph, a softmax that is not the last node, nothing left to train,
-  /// too little memory.
+  /// outlive the network. Errors: another precision, an int8 graph, a softmax that is not the last node,
+  /// nothing left to train, too little memory.
   static Result<Network> make(const Graph& graph, int batch, ThreadPool& pool,
                               const NetworkOptions& options = {});
   Network(Network&&) noexcept;

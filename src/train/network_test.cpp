@@ -15,6 +15,7 @@ Graph family(const char* model, std::uint64_t seed = 1) {
   return initialise(build(*parse_family(model)).value(), Initialisation::kHeFanOut, seed);
 }
 
+constexpr cpu::Precision kPrecisions[] = {cpu::Precision::kFloat32, cpu::Precision::kBf16};
 constexpr const char* kSmall = "mobilenet_v3_small:width=0.35,resolution=32,classes=5";
 
 /// A step of SGD; the loss before it.
@@ -29,34 +30,40 @@ double step(Network& network, Optimizer& optimizer, const Problem& p, float rate
 
 std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
 
+void expect_one_batch_is_learnt_by_heart(const char* model, cpu::Precision precision) {
+  Problem p = make_problem(family(model), 16, 5);
+  for (float& target : p.targets) target = target > 0.5f ? 1.0f : 0.0f;
+  ThreadPool pool(2);
+  Network network = Network::make(p.graph, p.images, pool, {.precision = precision}).value();
+  const auto optimizer = make_sgd(network.parameters(), {.momentum = 0.9f, .nesterov = true});
+  double loss = 0;
+  for (int i = 0; i < 150; ++i) loss = step(network, *optimizer, p, 0.05f, pool);
+  EXPECT_LT(loss, 0.003) << model << ", " << to_string(precision);
+}
+
 TEST(network, one_batch_is_learnt_by_heart) {
   for (const char* model :
        {"mobilenet_v1:width=0.25,resolution=32,classes=5", "mobilenet_v2:width=0.35,resolution=32,classes=5",
-        kSmall, "mobilenet_v4_conv_small:width=0.25,resolution=32,classes=5"}) {
-    Problem p = make_problem(family(model), 16, 5);
-    for (float& target : p.targets) target = target > 0.5f ? 1.0f : 0.0f;
-    ThreadPool pool(2);
-    Network network = Network::make(p.graph, p.images, pool).value();
-    const auto optimizer = make_sgd(network.parameters(), {.momentum = 0.9f, .nesterov = true});
-    double loss = 0;
-    for (int i = 0; i < 150; ++i) loss = step(network, *optimizer, p, 0.05f, pool);
-    EXPECT_LT(loss, 0.003) << model;
-  }
+        kSmall, "mobilenet_v4_conv_small:width=0.25,resolution=32,classes=5"})
+    expect_one_batch_is_learnt_by_heart(model, cpu::Precision::kFloat32);
+  expect_one_batch_is_learnt_by_heart(kSmall, cpu::Precision::kBf16);
 }
 
 TEST(network, the_same_threads_give_the_same_bits) {
   const Problem p = make_problem(family(kSmall), 7, 2);
-  for (const int threads : {1, 3}) {
-    std::vector<std::vector<float>> runs;
-    for (int run = 0; run < 2; ++run) {
-      ThreadPool pool(threads);
-      Network network = Network::make(p.graph, p.images, pool, {.dropout = 0.3f}).value();
-      const auto optimizer = make_adamw(network.parameters(), {});
-      for (int i = 0; i < 3; ++i) step(network, *optimizer, p, 0.01f, pool);
-      runs.push_back(copy(network.values()));
+  for (const cpu::Precision precision : kPrecisions)
+    for (const int threads : {1, 3}) {
+      std::vector<std::vector<float>> runs;
+      for (int run = 0; run < 2; ++run) {
+        ThreadPool pool(threads);
+        Network network =
+            Network::make(p.graph, p.images, pool, {.precision = precision, .dropout = 0.3f}).value();
+        const auto optimizer = make_adamw(network.parameters(), {});
+        for (int i = 0; i < 3; ++i) step(network, *optimizer, p, 0.01f, pool);
+        runs.push_back(copy(network.values()));
+      }
+      EXPECT_EQ(runs[0], runs[1]) << threads << " threads, " << to_string(precision);
     }
-    EXPECT_EQ(runs[0], runs[1]) << threads << " threads";
-  }
 }
 
 TEST(network, running_statistics_follow_the_batch_with_its_unbiased_variance) {
@@ -136,6 +143,7 @@ TEST(network, what_cannot_be_trained_or_does_not_fit_is_an_error) {
   const Problem p = make_problem(family(kSmall), 2, 4);
   ThreadPool pool(1);
   EXPECT_FALSE(Network::make(p.graph, 0, pool));
+  EXPECT_FALSE(Network::make(p.graph, 1, pool, {.precision = cpu::Precision::kFp16}));
   EXPECT_FALSE(Network::make(p.graph, 1, pool, {.dropout = 1.0f}));
   Network network = Network::make(p.graph, 1, pool).value();
   EXPECT_FALSE(network.forward(p.pixels, true));

@@ -25,8 +25,9 @@ class AddLayer final : public Layer {
       const int c = output_.shape.c;
       const float* a = inputs_[0].value->fetch(pixel, pixels, scratch.x, c).data;
       const float* b = inputs_[1].value->fetch(pixel, pixels, scratch.dx, c).data;
-      machine_.kernels.add.run({a, b, output_.at(pixel), pixels * c, Finish::kNone});
-      output_.observe(thread, pixel, pixels);
+      float* const z = output_.room(pixel, scratch.dy);
+      machine_.kernels.add.run({a, b, z, pixels * c, Finish::kNone});
+      output_.store(thread, pixel, pixels, z);
     });
   }
 
@@ -59,9 +60,10 @@ class MultiplyLayer final : public Layer {
     const Shape& shape = output_.shape;
     for (std::int64_t image = images.begin; image < images.end; ++image) {
       const std::int64_t pixel = image * shape.pixels();
-      machine_.kernels.multiply.run({fetch(0, pixel, scratch.x), fetch_gate(image, scratch.columns),
-                                     output_.at(pixel), shape.pixels(), shape.c});
-      output_.observe(thread, pixel, shape.pixels());
+      float* const z = output_.room(pixel, scratch.dy);
+      machine_.kernels.multiply.run(
+          {fetch(0, pixel, scratch.x), fetch_gate(image, scratch.columns), z, shape.pixels(), shape.c});
+      output_.store(thread, pixel, shape.pixels(), z);
     }
   }
 
@@ -99,8 +101,9 @@ class PoolLayer final : public Layer {
   void forward(int thread, const Scratch& scratch, Range images) override {
     for (std::int64_t image = images.begin; image < images.end; ++image) {
       const float* x = inputs_[0].value->fetch(image * in_.pixels(), in_.pixels(), scratch.x, in_.c).data;
-      machine_.kernels.pool.run({x, output_.at(image), in_.pixels(), in_.c, 0, in_.c});
-      output_.observe(thread, image, 1);
+      float* const z = output_.room(image, scratch.dy);
+      machine_.kernels.pool.run({x, z, in_.pixels(), in_.c, 0, in_.c});
+      output_.store(thread, image, 1, z);
     }
   }
 
@@ -131,9 +134,10 @@ class PadLayer final : public Layer {
     for (std::int64_t image = images.begin; image < images.end; ++image) {
       const float* x = inputs_[0].value->fetch(image * in_.pixels(), in_.pixels(), scratch.x, in_.c).data;
       const std::int64_t pixel = image * output_.shape.pixels();
-      machine_.kernels.pad.run({x, in_.h, in_.w, in_.c, padding_.top, padding_.left, padding_.right,
-                                output_.at(pixel), 0, output_.shape.h});
-      output_.observe(thread, pixel, output_.shape.pixels());
+      float* const z = output_.room(pixel, scratch.dy);
+      machine_.kernels.pad.run(
+          {x, in_.h, in_.w, in_.c, padding_.top, padding_.left, padding_.right, z, 0, output_.shape.h});
+      output_.store(thread, pixel, output_.shape.pixels(), z);
     }
   }
 
@@ -169,8 +173,9 @@ class KeepLayer final : public Layer {
     const Shape& shape = output_.shape;
     for (std::int64_t image = images.begin; image < images.end; ++image) {
       const std::int64_t pixel = image * shape.pixels();
-      keep(image, inputs_[0].value->fetch(pixel, shape.pixels(), scratch.x, shape.c).data, output_.at(pixel));
-      output_.observe(thread, pixel, shape.pixels());
+      float* const z = output_.room(pixel, scratch.dy);
+      keep(image, inputs_[0].value->fetch(pixel, shape.pixels(), scratch.x, shape.c).data, z);
+      output_.store(thread, pixel, shape.pixels(), z);
     }
   }
 

@@ -67,7 +67,7 @@ const Window* window_of(const Op& op) {
 
 }  // namespace
 
-Reference::Reference(const Graph& graph, double noise, std::uint64_t seed)
+Reference::Reference(const Graph& graph, const Noise& noise, std::uint64_t seed)
     : graph_(graph), noise_(noise), random_(seed) {
   for (const Node& node : graph_.nodes)
     for_each_constant(node.op, [&](const Constant& constant, Role, const char* suffix) {
@@ -176,6 +176,8 @@ void Reference::forward(NodeId id) {
   } else {
     y = x;  // Identity
   }
+  if (id != graph_.output)
+    for (double& value : y) value = off(value, noise_.stored);
   before_[index] = y;
   const Activation own = own_activation_of(node.op);
   for (double& value : y) value = activate(value, own);
@@ -213,6 +215,8 @@ void Reference::through_activation(NodeId id, Activation activation) {
 void Reference::backward(NodeId id) {
   const Node& node = graph_[id];
   through_activation(id, own_activation_of(node.op));
+  if (id != graph_.output)
+    for (double& d : d_values_[static_cast<std::size_t>(id)]) d = off(d, noise_.stored);
   const auto c = static_cast<std::size_t>(node.shape.c);
   const Shape& in = graph_[node.inputs[0]].shape;
   const auto& x = values_[static_cast<std::size_t>(node.inputs[0])];

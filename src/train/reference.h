@@ -12,11 +12,16 @@
 
 namespace linnet::train {
 
+/// Random relative errors of up to so much: what rounding does to a network, so that a bound for it can be
+/// computed from the data.
+struct Noise {
+  double products = 0;  ///< of every multiply-add
+  double stored = 0;    ///< of every layer's output and its gradient
+};
+
 class Reference {
  public:
-  /// Every multiply-add is off by a random relative error of up to `noise`: what float32 does to a network,
-  /// so that a bound for float32 can be computed from the data.
-  explicit Reference(const Graph& graph, double noise = 0, std::uint64_t seed = 1);
+  explicit Reference(const Graph& graph, const Noise& noise = {}, std::uint64_t seed = 1);
 
   /// Constants by their name in a state dict; change one to see what the loss does.
   std::map<std::string, std::vector<double>> constants;
@@ -36,7 +41,10 @@ class Reference {
     double mean = 0;
     double variance = 0;  ///< biased
   };
-  double rounded(double x) { return noise_ == 0 ? x : x * (1 + noise_ * double{random_.uniform(-1, 1)}); }
+  double off(double x, double noise) {
+    return noise == 0 ? x : x * (1 + noise * double{random_.uniform(-1, 1)});
+  }
+  double rounded(double x) { return off(x, noise_.products); }
   Moments moments(NodeId x, int channel) const;
   void forward(NodeId id);
   void backward(NodeId id);
@@ -45,7 +53,7 @@ class Reference {
   void through_activation(NodeId id, Activation activation);
 
   Graph graph_;
-  double noise_;
+  Noise noise_;
   Random random_;
   std::size_t n_ = 0;
   std::vector<double> targets_;

@@ -6,10 +6,11 @@
 
 namespace linnet::train {
 
+using cpu::Bf16;
 using cpu::Finish;
 
-Value::Value(const Machine& machine, Shape value_shape, Finish value_finish)
-    : shape(value_shape), finish(value_finish), machine_(machine) {
+Value::Value(const Machine& machine, Shape value_shape, Finish value_finish, bool is_half)
+    : shape(value_shape), half(is_half), finish(value_finish), machine_(machine) {
   const auto c = static_cast<std::size_t>(shape.c);
   sums_.resize(static_cast<std::size_t>(machine.threads));
   for (Sums& s : sums_) {
@@ -19,12 +20,18 @@ Value::Value(const Machine& machine, Shape value_shape, Finish value_finish)
   }
 }
 
-void Value::Sums::add_block(std::int64_t count) {
+void Value::Sums::add_block(std::int64_t count, Range of) {
+  channels = of;
   pixels += count;
-  for (std::size_t i = 0; i < first.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(of.begin); i < static_cast<std::size_t>(of.end); ++i) {
     first[i] += double{block_first[i]};
     second[i] += double{block_second[i]};
   }
+}
+
+std::int64_t Value::Sums::pixels_of(std::size_t channel) const {
+  const auto c = static_cast<std::int64_t>(channel);
+  return channels.begin <= c && c < channels.end ? pixels : 0;
 }
 
 void Value::Sums::clear() {
@@ -33,19 +40,44 @@ void Value::Sums::clear() {
   std::ranges::fill(second, 0.0);
 }
 
-void Value::observe(int thread, std::int64_t pixel, std::int64_t pixels) {
-  if (norm.empty()) return;
-  if (!machine_.restating && (norm.front().frozen || !machine_.training)) return;
+float* Value::room(std::int64_t pixel, float* scratch) const { return half ? scratch : at<float>(z, pixel); }
+
+template <class T>
+void Value::store_as(void (*statistics)(const cpu::StatisticsOf<T>&), int thread, std::int64_t pixel,
+                     std::int64_t pixels, const float* written, Range channels) {
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
-  if (s.pixels == 0) std::copy_n(at(pixel), shape.c, s.shift.begin());
-  machine_.train.statistics({.z = at(pixel),
-                             .pixels = pixels,
-                             .c = shape.c,
-                             .shift = s.shift.data(),
-                             .sum = s.block_first.data(),
-                             .sum_squares = s.block_second.data()});
-  s.add_block(pixels);
+  if (s.pixels == 0)
+    std::copy(written + channels.begin, written + channels.end, s.shift.begin() + channels.begin);
+  statistics({.z = written + channels.begin,
+              .row = shape.c,
+              .pixels = pixels,
+              .c = static_cast<int>(channels.end - channels.begin),
+              .shift = s.shift.data() + channels.begin,
+              .sum = s.block_first.data() + channels.begin,
+              .sum_squares = s.block_second.data() + channels.begin,
+              .stored = at<T>(z, pixel) + channels.begin});
+  s.add_block(pixels, channels);
+}
+
+void Value::round_to(std::byte* to, std::int64_t pixel, std::int64_t pixels, const float* from,
+                     Range channels) const {
+  const std::int64_t count = channels.end - channels.begin;
+  const auto run = machine_.kernels_bf16.from_float.run;
+  if (count == shape.c) return run({from, at<Bf16>(to, pixel), pixels * count});
+  for (std::int64_t p = 0; p < pixels; ++p)
+    run({from + p * shape.c + channels.begin, at<Bf16>(to, pixel + p) + channels.begin, count});
+}
+
+void Value::store(int thread, std::int64_t pixel, std::int64_t pixels, const float* written, Range channels) {
+  const bool observed = !norm.empty() && (machine_.restating || (machine_.training && !norm.front().frozen));
+  if (!observed) {
+    if (half) round_to(z, pixel, pixels, written, channels);
+  } else if (half) {
+    store_as<Bf16>(machine_.batch_norm_bf16.statistics, thread, pixel, pixels, written, channels);
+  } else {
+    store_as<float>(machine_.train.statistics, thread, pixel, pixels, written, channels);
+  }
 }
 
 void Value::close_statistics(Norm& n) {
@@ -55,11 +87,12 @@ void Value::close_statistics(Norm& n) {
   for (std::size_t c = 0; c < n.mean.size(); ++c) {
     // Means and squared deviations of the threads' parts, joined (Chan, Golub, LeVeque, 1979).
     double total = 0;
-    for (const Sums& s : sums_) total += s.first[c] + static_cast<double>(s.pixels) * double{s.shift[c]};
+    for (const Sums& s : sums_)
+      total += s.first[c] + static_cast<double>(s.pixels_of(c)) * double{s.shift[c]};
     const double mean = total / pixels_;
     double squares = 0;
     for (const Sums& s : sums_) {
-      if (s.pixels == 0) continue;
+      if (s.pixels_of(c) == 0) continue;
       const auto count = static_cast<double>(s.pixels);
       const double own = s.first[c] / count;
       const double apart = own + double{s.shift[c]} - mean;
@@ -113,46 +146,75 @@ void Value::close_forward() {
   }
 }
 
+template <class T, class Y>
+void Value::normalise(void (*kernel)(const cpu::NormaliseOf<T, Y>&), std::int64_t pixel, std::int64_t pixels,
+                      Y* y, std::ptrdiff_t row, int zeros) const {
+  kernel({.z = at<T>(z, pixel),
+          .multiply = norm.empty() ? nullptr : norm.front().multiply.data(),
+          .add = norm.empty() ? nullptr : norm.front().add.data(),
+          .y = y,
+          .y_pixel = row,
+          .pixels = pixels,
+          .c = shape.c,
+          .finish = finish,
+          .zeros = zeros});
+}
+
 Rows Value::fetch(std::int64_t pixel, std::int64_t pixels, float* scratch, std::ptrdiff_t row) const {
-  if (plain()) return {at(pixel), shape.c};
-  machine_.train.normalise({.z = at(pixel),
-                            .multiply = norm.empty() ? nullptr : norm.front().multiply.data(),
-                            .add = norm.empty() ? nullptr : norm.front().add.data(),
-                            .y = scratch,
-                            .y_pixel = row,
-                            .pixels = pixels,
-                            .c = shape.c,
-                            .finish = finish});
+  if (half) {
+    normalise<Bf16>(machine_.batch_norm_bf16.normalise, pixel, pixels, scratch, row, 0);
+    return {scratch, row};
+  }
+  if (plain()) return {at<float>(z, pixel), shape.c};
+  normalise<float>(machine_.train.normalise, pixel, pixels, scratch, row, 0);
   return {scratch, row};
 }
 
-void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, bool first,
-                    bool last) {
-  float* const own = gradient + pixel * shape.c;
-  const std::int64_t size = pixels * shape.c;
-  const bool sums = !norm.empty() || !d_bias.empty();
-  if (!last || (plain() && !sums)) {
-    if (first)
-      std::copy_n(dy, size, own);
-    else
-      machine_.kernels.add.run({own, dy, own, size, Finish::kNone});
-    return;
-  }
+RowsOf<Bf16> Value::fetch(std::int64_t pixel, std::int64_t pixels, Bf16* scratch, std::ptrdiff_t row,
+                          int zeros) const {
+  if (half)
+    normalise<Bf16>(machine_.products->normalise, pixel, pixels, scratch, row, zeros);
+  else
+    normalise<float>(machine_.products->normalise_float, pixel, pixels, scratch, row, zeros);
+  return {scratch, row};
+}
+
+template <class T>
+void Value::deliver_as(void (*kernel)(const cpu::ActivationGradientOf<T>&), int thread, std::int64_t pixel,
+                       std::int64_t pixels, const float* dy, Range channels, bool first, bool last) {
+  const std::int64_t begin = channels.begin;
+  T* const own = at<T>(gradient, pixel) + begin;
   Sums& s = sums_[static_cast<std::size_t>(thread)];
-  const Norm* n = norm.empty() ? nullptr : &norm.front();
-  machine_.train.activation_gradient({.dy = dy,
-                                      .earlier = first ? nullptr : own,
-                                      .z = at(pixel),
-                                      .multiply = n ? n->multiply.data() : nullptr,
-                                      .add = n ? n->add.data() : nullptr,
-                                      .mean = n ? n->mean.data() : nullptr,
-                                      .dv = own,
-                                      .pixels = pixels,
-                                      .c = shape.c,
-                                      .finish = finish,
-                                      .sum = s.block_first.data(),
-                                      .sum_centred = s.block_second.data()});
-  if (sums) s.add_block(pixels);
+  const Norm* n = norm.empty() || !last ? nullptr : &norm.front();
+  kernel({.dy = dy + begin,
+          .earlier = first ? nullptr : own,
+          .z = at<T>(z, pixel) + begin,
+          .multiply = n ? n->multiply.data() + begin : nullptr,
+          .add = n ? n->add.data() + begin : nullptr,
+          .mean = n ? n->mean.data() + begin : nullptr,
+          .dv = own,
+          .row = shape.c,
+          .pixels = pixels,
+          .c = static_cast<int>(channels.end - begin),
+          .finish = last ? finish : Finish::kNone,
+          .sum = s.block_first.data() + begin,
+          .sum_centred = s.block_second.data() + begin});
+  if (last && (n || !d_bias.empty())) s.add_block(pixels, channels);
+}
+
+void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, Range channels,
+                    bool first, bool last) {
+  if (first && (!last || (plain() && d_bias.empty()))) {
+    if (half) return round_to(gradient, pixel, pixels, dy, channels);
+    for (std::int64_t p = 0; p < pixels; ++p)
+      std::copy(dy + p * shape.c + channels.begin, dy + p * shape.c + channels.end,
+                at<float>(gradient, pixel + p) + channels.begin);
+  } else if (half) {
+    deliver_as<Bf16>(machine_.batch_norm_bf16.activation_gradient, thread, pixel, pixels, dy, channels, first,
+                     last);
+  } else {
+    deliver_as<float>(machine_.train.activation_gradient, thread, pixel, pixels, dy, channels, first, last);
+  }
 }
 
 void Value::close_backward() {
@@ -201,20 +263,40 @@ void Value::close_norm_gradient(Norm& n) {
   }
 }
 
+template <class T, class Y>
+void Value::normalise_gradient(void (*kernel)(const cpu::NormaliseGradientOf<T, Y>&), std::int64_t pixel,
+                               std::int64_t pixels, Y* dz, std::ptrdiff_t row, int zeros) const {
+  const Norm* n = norm.empty() ? nullptr : &norm.front();
+  kernel({.dv = at<T>(gradient, pixel),
+          .z = at<T>(z, pixel),
+          .by_gradient = n ? n->multiply.data() : nullptr,
+          .by_value = n ? n->by_value.data() : nullptr,
+          .constant = n ? n->constant.data() : nullptr,
+          .dz = dz,
+          .dz_pixel = row,
+          .pixels = pixels,
+          .c = shape.c,
+          .zeros = zeros});
+}
+
 Rows Value::fetch_gradient(std::int64_t pixel, std::int64_t pixels, float* scratch,
                            std::ptrdiff_t row) const {
-  const float* const own = gradient + pixel * shape.c;
-  if (norm.empty()) return {own, shape.c};
-  const Norm& n = norm.front();
-  machine_.train.normalise_gradient({.dv = own,
-                                     .z = at(pixel),
-                                     .by_gradient = n.multiply.data(),
-                                     .by_value = n.by_value.data(),
-                                     .constant = n.constant.data(),
-                                     .dz = scratch,
-                                     .dz_pixel = row,
-                                     .pixels = pixels,
-                                     .c = shape.c});
+  if (half) {
+    normalise_gradient<Bf16>(machine_.batch_norm_bf16.normalise_gradient, pixel, pixels, scratch, row, 0);
+    return {scratch, row};
+  }
+  if (norm.empty()) return {at<float>(gradient, pixel), shape.c};
+  normalise_gradient<float>(machine_.train.normalise_gradient, pixel, pixels, scratch, row, 0);
+  return {scratch, row};
+}
+
+RowsOf<Bf16> Value::fetch_gradient(std::int64_t pixel, std::int64_t pixels, Bf16* scratch, std::ptrdiff_t row,
+                                   int zeros) const {
+  if (half)
+    normalise_gradient<Bf16>(machine_.products->normalise_gradient, pixel, pixels, scratch, row, zeros);
+  else
+    normalise_gradient<float>(machine_.products->normalise_gradient_float, pixel, pixels, scratch, row,
+                              zeros);
   return {scratch, row};
 }
 

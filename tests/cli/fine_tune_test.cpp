@@ -90,7 +90,7 @@ TEST_F(fine_tune_test, frozen_layers_are_those_of_the_model_that_it_started_from
       return (folder.path() / run / "model.safetensors").string();
     };
     const Outcome compared = run_linnet(
-        {"compare", model_of(a), model_of(b), data / "test/ash/12.ppm", "--tolerance", "0", "--json"});
+        {"compare", model_of(a), model_of(b), data / "test/ash/12.ppm", "--tolerance", "0.00001", "--json"});
     EXPECT_EQ(compared.code, 0) << compared.err;
     return json::parse(compared.out)["first_difference"].get<std::string>();
   };

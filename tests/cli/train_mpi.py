@@ -34,9 +34,12 @@ def write_pictures(folder):
             path.write_bytes(b"P6 32 32 255\n" + bytes(values))
 
 
-def command(ranks, data, out, *more, linnet=LINNET, threads=1, batch=12):
+MODEL = ("--model", "mobilenet_v3_small:width=0.35,resolution=32")
+
+
+def command(ranks, data, out, *more, linnet=LINNET, threads=1, batch=12, model=MODEL):
     mpirun = [MPIRUN, "-np", str(ranks), "--oversubscribe"] if ranks > 1 else []
-    return [*mpirun, str(linnet), "train", "--model", "mobilenet_v3_small:width=0.35,resolution=32", "--data", str(data),
+    return [*mpirun, str(linnet), "train", *model, "--data", str(data),
             "--out", str(out), "--batch-size", str(batch), "--hold-out", "12", "--lr", "0.01", "--threads",
             str(threads), "--json", *more]
 
@@ -60,15 +63,15 @@ def losses(out):
     return [json.loads(line)["loss"] for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
-def the_loss_path_is_that_of_one_process(data, work):
+def the_loss_path_is_that_of_one_process(data, work, *flags, model=MODEL):
     """Within 16 times as far as other threads take one process, which only sum in another order. (The network's
     activations are smooth: at the kink of a ReLU6 rounding decides a gradient, and two paths soon part.)"""
-    flags = ("--sync-batch-norm", "--epochs", "4", "--dropout", "0.1", "--mixup", "0.2")
+    work.mkdir()
     one = {}
     for threads in (1, 2, 3):
-        run(command(1, data, work / f"one{threads}", *flags, threads=threads))
+        run(command(1, data, work / f"one{threads}", *flags, threads=threads, model=model))
         one[threads] = losses(work / f"one{threads}")
-    result = json.loads(run(command(2, data, work / "joint", *flags)).stdout)
+    result = json.loads(run(command(2, data, work / "joint", *flags, model=model)).stdout)
     check(result["images"] == 60 and result["epochs"] == 4, f"another run's result: {result}")
     two, apart = losses(work / "joint"), 0.0
     for epoch, loss in enumerate(one[1]):
@@ -148,7 +151,10 @@ def main():
         work = pathlib.Path(folder)
         data = work / "pictures"
         write_pictures(data)
-        the_loss_path_is_that_of_one_process(data, work)
+        flags = ("--sync-batch-norm", "--epochs", "4", "--dropout", "0.1", "--mixup", "0.2")
+        the_loss_path_is_that_of_one_process(data, work / "trained", *flags)
+        trained = ("--init", str(work / "trained" / "joint" / "model.safetensors"), "--freeze", "2")
+        the_loss_path_is_that_of_one_process(data, work / "tuned", *flags, model=trained)
         a_dead_rank_ends_the_job_and_it_goes_on(data, work)
         what_cannot_be_is_said_once(data, work)
         mpi_is_loaded_where_it_is_installed(data, work)

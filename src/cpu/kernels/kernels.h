@@ -96,6 +96,9 @@ const HalfKernels<Fp16>& kernels_fp16();
 namespace avx512_bf16 {
 const HalfKernels<Bf16>& kernels_bf16();  ///< products of two bfloat16 by vdpbf16ps
 }
+namespace avx512_amx {
+const HalfKernels<Bf16>& kernels_bf16();  ///< dense layers on tiles, all else AVX512_BF16's
+}
 #elif defined(__aarch64__)
 namespace neon {
 const Kernels& kernels();

@@ -25,6 +25,10 @@ struct KernelsS8 {
   Kernel<ConvolutionS8> pointwise;
   Kernel<ConvolutionS8> convolution;
   Kernel<ConvolutionS8> linear;
+  /// Whose layout and dense kernels are faster for a single pixel and for windows of at most `shallow_depth`
+  /// values; nullptr: nobody's.
+  const KernelsS8* shallow = nullptr;
+  int shallow_depth = 0;
   DepthwiseLayoutS8 depthwise_layout;         ///< which of the next five runs a layer, and on what weights
   DepthwiseSquaresS8 depthwise_quads;         ///< null where layout.form is kNone
   DepthwiseSquaresS8 depthwise_columns;       ///< null where not layout.has_columns
@@ -51,6 +55,9 @@ const KernelsS8& kernels_s8() noexcept;
 }
 namespace avx512_vnni {
 const KernelsS8& kernels_s8() noexcept;
+}
+namespace avx512_amx {
+const KernelsS8& kernels_s8() noexcept;  ///< dense layers on tiles, all else VNNI's
 }
 #elif defined(__aarch64__)
 namespace neon {

@@ -5,15 +5,17 @@
 namespace linnet::cpu {
 namespace {
 
-/// A vector, or its first n values.
+/// A vector, or its first n values. T: float, or half of one.
 template <class V, bool kPartial>
 struct Lanes {
   int n;
-  V load(const float* p) const {
+  template <class T>
+  V load(const T* p) const {
     if constexpr (kPartial) return V::load_partial(p, n);
     return V::load(p);
   }
-  void store(V v, float* p) const {
+  template <class T>
+  void store(V v, T* p) const {
     if constexpr (kPartial)
       v.store_partial(p, n);
     else

@@ -1,4 +1,4 @@
-// Fills the table of training's kernels of one ISA from the generic bodies. Internal linkage: see
+// Fills the tables of training's kernels of one ISA from the generic bodies. Internal linkage: see
 // finish_body.h.
 #pragma once
 
@@ -11,17 +11,22 @@
 namespace linnet::cpu {
 namespace {
 
+/// T: as what values are stored, float or Bf16.
+template <class V, class T>
+constexpr BatchNormKernels<T> table_batch_norm() {
+  return {
+      .statistics = statistics<V, T>,
+      .normalise = normalise<V, T, float>,
+      .activation_gradient = activation_gradient<V, T>,
+      .normalise_gradient = normalise_gradient<V, T, float>,
+  };
+}
+
 template <class V>
 constexpr KernelsTrain table_train() {
   return {
-      .statistics = statistics_f32<V>,
-      .normalise = normalise_f32<V>,
-      .activation_gradient = activation_gradient_f32<V>,
-      .normalise_gradient = normalise_gradient_f32<V>,
-      .weight_gradient = weight_gradient_f32<V>,
-      .depthwise_weight_gradient = depthwise_weight_gradient_f32<V>,
-      .depthwise_input_gradient = depthwise_input_gradient_f32<V>,
-      .product_sums = product_sums_f32<V>,
+      table_batch_norm<V, float>(),    weight_gradient_f32<V>, depthwise_weight_gradient_f32<V>,
+      depthwise_input_gradient_f32<V>, product_sums_f32<V>,
   };
 }
 

@@ -36,6 +36,8 @@ Result<void> check(const Recipe& r) {
       return usage("{} takes a number from {} to {}, not {}", option, low, high, value);
     return {};
   };
+  if (r.precision != cpu::Precision::kFloat32 && r.precision != cpu::Precision::kBf16)
+    return usage("--precision takes float32 or bf16 in training, not {}", to_string(r.precision));
   LINNET_CHECK(within(r.epochs, 1, 1e6, "--epochs"));
   LINNET_CHECK(within(r.batch, 1, 65536, "--batch-size"));
   LINNET_CHECK(within(double{r.rate}, 1e-12, 1e3, "--lr"));
@@ -70,6 +72,8 @@ std::string to_json(const Recipe& r) {
                {"initialisation", r.initialisation == Initialisation::kHeFanOut ? "he" : "he-xavier"},
                {"augmentation", augmentation_json(r.augmentation)},
                {"seed", r.seed}};
+  // Checkpoints of float32 from before there was another go on.
+  if (r.precision != cpu::Precision::kFloat32) json["precision"] = cpu::to_string(r.precision);
   if (r.frozen_layers > 0) json["frozen_layers"] = r.frozen_layers;
   if (r.frozen_norms) json["frozen_norms"] = true;
   if (r.sync_norms) json["sync_batch_norm"] = true;
@@ -85,6 +89,8 @@ std::string first_difference(const std::string& recipe, const std::string& was) 
     if (old == before.end()) return fmt::format("{} is {}, was not known", name, value.dump());
     if (*old != value) return fmt::format("{} is {}, was {}", name, value.dump(), old->dump());
   }
+  for (const auto& [name, value] : before.items())
+    if (!now.contains(name)) return fmt::format("{} is not said, was {}", name, value.dump());
   return "";
 }
 

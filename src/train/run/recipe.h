@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "cpu/precision.h"
 #include "data/augment.h"
 #include "train/initialise.h"
 #include "train/optimizer.h"
@@ -31,8 +32,9 @@ struct Recipe {
   double mixup = 0;           ///< alpha; 0: none
   float dropout = 0;          ///< before the classifier
   float norm_momentum = 0.1f;
-  int frozen_layers = 0;      ///< as in NetworkOptions
-  bool frozen_norms = false;  ///< likewise
+  cpu::Precision precision = cpu::Precision::kFloat32;  ///< or kBf16: NetworkOptions
+  int frozen_layers = 0;                                ///< as in NetworkOptions
+  bool frozen_norms = false;                            ///< likewise
   bool sync_norms = false;  ///< batch norms take the statistics of all processes' images, not of their own
   Initialisation initialisation = Initialisation::kHeFanOut;
   data::Augmentation augmentation = {};

@@ -296,6 +296,7 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   if (job.rank() == 0) remove_leftovers(path);
   LINNET_TRY(Network network, Network::make(graph, recipe.batch / job.size(), pool,
                                             {.isa = options.isa,
+                                             .precision = recipe.precision,
                                              .momentum = recipe.norm_momentum,
                                              .dropout = recipe.dropout,
                                              .frozen_layers = recipe.frozen_layers,

@@ -83,6 +83,7 @@ TEST(trainer, a_run_that_was_stopped_at_any_step_goes_on_to_the_same_bits) {
   for (const OptimizerKind optimizer : {OptimizerKind::kSgd, OptimizerKind::kAdamW}) {
     Recipe r = recipe();
     r.optimizer = optimizer;
+    if (optimizer == OptimizerKind::kAdamW) r.precision = cpu::Precision::kBf16;
     const ScratchFolder whole;
     Session undisturbed(whole.path(), r, false);
     ASSERT_TRUE(undisturbed.go());
@@ -154,6 +155,21 @@ TEST(trainer, another_recipe_does_not_go_on_from_this_ones_checkpoint) {
   EXPECT_THAT(elsewhere.error().message, HasSubstr(R"(data is "else", was "made up")"));
 }
 
+TEST(trainer, another_precision_does_not_go_on_either_way) {
+  Recipe mixed = recipe();
+  mixed.precision = cpu::Precision::kBf16;
+  ThreadPool pool(1);
+  for (const auto& [first, second] : {std::pair(recipe(), mixed), std::pair(mixed, recipe())}) {
+    const ScratchFolder folder;
+    EXPECT_FALSE(Session(folder.path(), first, false).go(2));
+    const auto refused =
+        Trainer::make(network(), pictures(), second, pool,
+                      {.folder = folder.path(), .identity = R"({"data":"made up"})", .resume = true});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("precision is"));
+  }
+}
+
 TEST(trainer, what_a_killed_process_left_half_written_is_removed) {
   const ScratchFolder folder;
   EXPECT_FALSE(Session(folder.path(), recipe(), false).go(2));
@@ -201,6 +217,11 @@ TEST(trainer, a_recipe_that_makes_no_sense_is_refused_by_its_options_name) {
   const auto refused = Trainer::make(network(), pictures(), r, pool, {.folder = folder.path()});
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("--label-smoothing takes a number from 0 to 0.99, not 1"));
+  r = recipe();
+  r.precision = cpu::Precision::kFp16;
+  const auto half = Trainer::make(network(), pictures(), r, pool, {.folder = folder.path()});
+  ASSERT_FALSE(half);
+  EXPECT_THAT(half.error().message, HasSubstr("--precision takes float32 or bf16 in training, not fp16"));
   r = recipe();
   r.batch = 31;
   const auto few = Trainer::make(network(), pictures(), r, pool, {.folder = folder.path()});

@@ -1,5 +1,5 @@
 // Times full training steps (forward, backward, update) on random images and says where the time goes.
-//   training_speed MODEL [BATCH [THREADS [SECONDS]]]
+//   training_speed MODEL [BATCH [THREADS [SECONDS [PRECISION]]]]
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -45,14 +45,16 @@ int run(int argc, char** argv) {
   const int threads = number(argc, argv, 3, 2);
   const double limit = number(argc, argv, 4, 5.0);
   const auto isa = cpu::selected_isa();
-  for (const auto& error : {config ? "" : config.error().message, isa ? "" : isa.error().message})
+  const auto precision = cpu::parse_precision(argc > 5 ? argv[5] : "float32");
+  for (const auto& error : {config ? "" : config.error().message, isa ? "" : isa.error().message,
+                            precision ? "" : precision.error().message})
     if (!error.empty()) return fmt::print(stderr, "{}\n", error), 2;
   const auto untrained = build(*config);
   if (!untrained) return fmt::print(stderr, "{}\n", untrained.error().message), 2;
 
   ThreadPool pool(threads);
   const Graph graph = train::initialise(*untrained, train::Initialisation::kHeFanOut, 1);
-  auto network = train::Network::make(graph, batch, pool, {.isa = *isa});
+  auto network = train::Network::make(graph, batch, pool, {.isa = *isa, .precision = *precision});
   if (!network) return fmt::print(stderr, "{}\n", network.error().message), 1;
   const auto optimizer =
       train::make_sgd(network->parameters(), {.momentum = 0.9f, .nesterov = true, .weight_decay = 5e-4f});
@@ -94,8 +96,8 @@ int run(int argc, char** argv) {
   for (const train::LayerTime& layer : network->times())
     fmt::print("{:<28} forward {:7.3f} ms  backward {:7.3f} ms\n", layer.name, 1e3 * layer.forward / steps,
                1e3 * layer.backward / steps);
-  fmt::print("{} {} threads, batch {}: {:.0f} images/s, {:.1f} % of the float ceiling\n", to_string(*isa),
-             threads, batch, batch / total, 100 * median(shares));
+  fmt::print("{} {} {} threads, batch {}: {:.0f} images/s, {:.1f} % of the float ceiling\n", to_string(*isa),
+             cpu::to_string(*precision), threads, batch, batch / total, 100 * median(shares));
   fmt::print("forward {:.1f} ms, backward {:.1f} ms, update {:.1f} ms; {} steps, loss {:.3f}, {:.0f} MB\n",
              1e3 * median(forward), 1e3 * median(backward), 1e3 * median(update), forward.size(), loss,
              1e-6 * static_cast<double>(network->bytes()));

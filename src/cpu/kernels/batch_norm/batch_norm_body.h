@@ -1,16 +1,17 @@
 // The bodies of batch norm's passes, over any vector type. Internal linkage: see finish_body.h.
 #pragma once
 
-#include "cpu/kernels/batch_norm/batch_norm_f32.h"
+#include "cpu/kernels/batch_norm/batch_norm.h"
 #include "cpu/kernels/finish_body.h"
 #include "cpu/kernels/lanes_body.h"
 
 namespace linnet::cpu {
 namespace {
 
-template <class V>
+template <class V, class T>
 struct StatisticsBody {
-  const StatisticsF32& a;
+  static constexpr bool kStores = sizeof(T) != sizeof(float);
+  const StatisticsOf<T>& a;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
@@ -21,11 +22,13 @@ struct StatisticsBody {
       shift[j] = lanes.load(a.shift + channel + j * V::kWidth) * V::set(-1.0f);
       sum[j] = squares[j] = V::zero();
     }
-    const float* z = a.z + channel;
-    for (std::ptrdiff_t p = 0; p < a.pixels; ++p, z += a.c)
+    for (std::ptrdiff_t p = 0; p < a.pixels; ++p)
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
-        const V d = lanes.load(z + j * V::kWidth) + shift[j];
+        const std::ptrdiff_t at = p * a.row + channel + j * V::kWidth;
+        const V z = lanes.load(a.z + at);
+        if constexpr (kStores) lanes.store(z, a.stored + at);
+        const V d = z + shift[j];
         sum[j] = sum[j] + d;
         squares[j] = fma(d, d, squares[j]);
       }
@@ -37,17 +40,22 @@ struct StatisticsBody {
   }
 };
 
-template <class V>
-void statistics_f32(const StatisticsF32& a) {
-  for_each_channel_group<V, 4>(a.c, StatisticsBody<V>{a});
+template <class V, class T>
+void statistics(const StatisticsOf<T>& a) {
+  for_each_channel_group<V, 4>(a.c, StatisticsBody<V, T>{a});
 }
 
-/// One pixel of normalise_f32.
-template <class V>
+template <class Y>
+inline void append_zeros(Y* end, int zeros) {
+  for (int i = 0; i < zeros; ++i) end[i] = Y{};
+}
+
+/// One pixel of normalise().
+template <class V, class T, class Y>
 struct NormaliseBody {
-  const NormaliseF32& a;
-  const float* z;
-  float* y;
+  const NormaliseOf<T, Y>& a;
+  const T* z;
+  Y* y;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
@@ -65,10 +73,13 @@ struct NormaliseBody {
   }
 };
 
-template <class V>
-void normalise_f32(const NormaliseF32& a) {
-  for (std::ptrdiff_t p = 0; p < a.pixels; ++p)
-    for_each_channel_group<V, 4>(a.c, NormaliseBody<V>{a, a.z + p * a.c, a.y + p * a.y_pixel});
+template <class V, class T, class Y>
+void normalise(const NormaliseOf<T, Y>& a) {
+  for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
+    Y* const y = a.y + p * a.y_pixel;
+    for_each_channel_group<V, 4>(a.c, NormaliseBody<V, T, Y>{a, a.z + p * a.c, y});
+    append_zeros(y + a.c, a.zeros);
+  }
 }
 
 /// dy * finish'(v)
@@ -88,9 +99,9 @@ inline __attribute__((always_inline)) V through_activation(V dy, V v) {
   return dy;
 }
 
-template <class V, Finish kFinish>
+template <class V, Finish kFinish, class T>
 struct ActivationGradientBody {
-  const ActivationGradientF32& a;
+  const ActivationGradientOf<T>& a;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
@@ -105,7 +116,7 @@ struct ActivationGradientBody {
       sum[j] = centred[j] = V::zero();
     }
     for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
-      const std::ptrdiff_t at = p * a.c + channel;
+      const std::ptrdiff_t at = p * a.row + channel;
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
         const std::ptrdiff_t i = at + j * V::kWidth;
@@ -126,26 +137,28 @@ struct ActivationGradientBody {
   }
 };
 
-template <class V>
-void activation_gradient_f32(const ActivationGradientF32& a) {
+template <class V, class T>
+void activation_gradient(const ActivationGradientOf<T>& a) {
   switch (a.finish) {
-    case Finish::kNone: return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kNone>{a});
-    case Finish::kRelu: return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu>{a});
+    case Finish::kNone:
+      return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kNone, T>{a});
+    case Finish::kRelu:
+      return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu, T>{a});
     case Finish::kRelu6:
-      return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu6>{a});
+      return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu6, T>{a});
     case Finish::kHardSwish:
-      return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSwish>{a});
+      return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSwish, T>{a});
     case Finish::kHardSigmoid:
-      return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSigmoid>{a});
+      return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSigmoid, T>{a});
   }
 }
 
-/// One pixel of normalise_gradient_f32.
-template <class V>
+/// One pixel of normalise_gradient().
+template <class V, class T, class Y>
 struct NormaliseGradientBody {
-  const NormaliseGradientF32& a;
+  const NormaliseGradientOf<T, Y>& a;
   std::ptrdiff_t at;
-  float* dz;
+  Y* dz;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
@@ -153,16 +166,23 @@ struct NormaliseGradientBody {
 #pragma GCC unroll 8
     for (int j = 0; j < kVectors; ++j) {
       const int i = channel + j * V::kWidth;
-      const V rest = fma(lanes.load(a.z + at + i), lanes.load(a.by_value + i), lanes.load(a.constant + i));
-      lanes.store(fma(lanes.load(a.dv + at + i), lanes.load(a.by_gradient + i), rest), dz + i);
+      V d = lanes.load(a.dv + at + i);
+      if (a.by_gradient) {
+        const V rest = fma(lanes.load(a.z + at + i), lanes.load(a.by_value + i), lanes.load(a.constant + i));
+        d = fma(d, lanes.load(a.by_gradient + i), rest);
+      }
+      lanes.store(d, dz + i);
     }
   }
 };
 
-template <class V>
-void normalise_gradient_f32(const NormaliseGradientF32& a) {
-  for (std::ptrdiff_t p = 0; p < a.pixels; ++p)
-    for_each_channel_group<V, 4>(a.c, NormaliseGradientBody<V>{a, p * a.c, a.dz + p * a.dz_pixel});
+template <class V, class T, class Y>
+void normalise_gradient(const NormaliseGradientOf<T, Y>& a) {
+  for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
+    Y* const dz = a.dz + p * a.dz_pixel;
+    for_each_channel_group<V, 4>(a.c, NormaliseGradientBody<V, T, Y>{a, p * a.c, dz});
+    append_zeros(dz + a.c, a.zeros);
+  }
 }
 
 }  // namespace

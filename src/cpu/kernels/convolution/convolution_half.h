@@ -3,7 +3,8 @@
 //
 // An ISA multiplies groups of values along a run: pairs where it has a dot product of bfloat16, else one at a
 // time, as float32. The last group of an odd run is one value and a zero. An ISA that multiplies float32 has
-// the windows of a block of pixels converted into scratch first, each as one run.
+// the windows of a block of pixels converted into scratch first, each as one run; one that multiplies chunks
+// of the depth has them copied there, with zeros behind, where they do not lie so.
 //
 // Every output is one chain of operations in the order bias, r, s, c, whatever the tile it falls into.
 #pragma once
@@ -42,6 +43,8 @@ struct HalfLayout {
                   ///< vector
   int group;      ///< values along a run that it multiplies at once
   bool converts;  ///< x to float32, in scratch
+  int chunk = 1;  ///< values of the depth that it multiplies at once, of a window whose runs are joined to
+                  ///< one; 1: none
 };
 
 /// Vectors in a panel, and where there is an odd one, in the last.
@@ -67,9 +70,18 @@ inline constexpr HalfPanel panel_half(const HalfLayout& l, int k, int panel) {
   return {first, vectors - (narrow ? 1 : 0), narrow};
 }
 
-/// Values in a packed run of weights: whole groups.
+/// Values in a packed run of weights: whole groups, and chunks.
 inline constexpr int packed_run_half(const HalfLayout& l, int run) {
-  return (run + l.group - 1) / l.group * l.group;
+  const int unit = l.group > l.chunk ? l.group : l.chunk;
+  return (run + unit - 1) / unit * unit;
+}
+
+/// Pixels whose windows of `depth` = runs * run values an ISA with chunks takes at a time.
+inline constexpr int chunked_pixels_half(const HalfLayout& l, int depth) {
+  constexpr int kBytes = 24 * 1024;
+  constexpr int kLeastPixels = 64;
+  const int fitting = kBytes / (2 * packed_run_half(l, depth));
+  return fitting < kLeastPixels ? kLeastPixels : fitting;
 }
 
 /// Pixels whose windows of `depth` = runs * run values are converted at a time: whole tiles.
@@ -80,8 +92,13 @@ inline constexpr int converted_pixels_half(int depth) {
   return kTile * (tiles > 1 ? tiles : 1);
 }
 
-/// Bytes of scratch that a thread needs: with a vector behind the values.
-inline constexpr std::ptrdiff_t scratch_half(const HalfLayout& l, int depth) {
+/// Bytes of scratch that a thread needs: with a vector behind the values. An ISA with chunks reads a single
+/// run in place, but for what is left of it.
+inline constexpr std::ptrdiff_t scratch_half(const HalfLayout& l, int runs, int depth) {
+  if (l.chunk > 1) {
+    const int row = runs > 1 ? packed_run_half(l, depth) : depth % l.chunk ? l.chunk : 0;
+    return std::ptrdiff_t{2} * row * chunked_pixels_half(l, depth) + 64;
+  }
   return l.converts ? std::ptrdiff_t{depth} * 4 * converted_pixels_half(depth) + 64 : 0;
 }
 

@@ -19,13 +19,14 @@ namespace linnet::cpu {
 
 /// How an ISA wants its weights.
 struct ConvolutionLayoutS8 {
-  int lanes;     ///< int32 accumulators in a vector
-  int vectors;   ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
-  int group;     ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
-  bool halves;   ///< the first halves of all lanes' groups lie before the second ones
-  bool narrows;  ///< a last vector of at most lanes / 2 channels is multiplied at half the width
-  int bytes;     ///< of a weight and of a gathered x: 1 or 2
-  int offset;    ///< what gathering adds to x: 128 where it must be unsigned, else 0
+  int lanes;      ///< int32 accumulators in a vector
+  int vectors;    ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
+  int group;      ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
+  bool halves;    ///< the first halves of all lanes' groups lie before the second ones
+  bool narrows;   ///< a last vector of at most lanes / 2 channels is multiplied at half the width
+  int bytes;      ///< of a weight and of a gathered x: 1 or 2
+  int offset;     ///< what gathering adds to x: 128 where it must be unsigned, else 0
+  int chunk = 1;  ///< depth is padded to whole chunks too, where an ISA multiplies so much at once
 };
 
 /// The residual add behind a convolution.
@@ -81,27 +82,34 @@ inline constexpr PanelS8 panel_s8(const ConvolutionLayoutS8& layout, int k, int 
       layout.narrows && left <= layout.vectors && (left + first) * layout.lanes - k >= layout.lanes / 2;
   return {first, left < layout.vectors ? left : layout.vectors, narrow};
 }
-/// `depth` = R * S * C padded to whole groups.
+/// `depth` = R * S * C padded to whole groups and chunks.
 inline constexpr int padded_depth_s8(const ConvolutionLayoutS8& layout, int depth) {
-  return (depth + layout.group - 1) / layout.group * layout.group;
+  const int unit = layout.group > layout.chunk ? layout.group : layout.chunk;
+  return (depth + unit - 1) / unit * unit;
 }
 
 /// Pixels gathered at once, at most `pixels`: what stays in the L1 or L2 cache while the panels pass over it.
 inline constexpr int convolution_block_s8(const ConvolutionLayoutS8& layout, int depth, int pixels) {
   constexpr int kBlockBytes = 24 * 1024;
-  constexpr int kLeastPixels = 48;
+  const int kLeastPixels = layout.chunk > layout.group ? 64 : 48;  // whole blocks of tiles
   const int fitting = kBlockBytes / (padded_depth_s8(layout, depth) * layout.bytes);
   const int block = fitting < kLeastPixels ? kLeastPixels : fitting;
   return pixels < block ? pixels : block;
 }
+/// Bytes of scratch a pixel: its window, but where an ISA with chunks reads a single run in place what is
+/// left of it.
+inline constexpr int gathered_row_s8(const ConvolutionLayoutS8& layout, int runs, int depth) {
+  if (layout.chunk > layout.group && runs == 1) return depth % layout.chunk ? layout.chunk : 0;
+  return padded_depth_s8(layout, depth) * layout.bytes;
+}
 /// Bytes behind the gathered block that a kernel may write: a vector's.
 inline constexpr int kConvolutionSlackS8 = 64;
-/// Bytes of scratch for `depth` = R * S * C and calls of up to `pixels` pixels: gathered pixels, the slack,
-/// and a sum a pixel.
-inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int depth,
+/// Bytes of scratch for `depth` = R * S * C in `runs` runs and calls of up to `pixels` pixels: gathered
+/// pixels, the slack, and a sum a pixel.
+inline constexpr std::size_t convolution_scratch_s8(const ConvolutionLayoutS8& layout, int runs, int depth,
                                                     int pixels = 0x7fffffff) {
   const auto block = static_cast<std::size_t>(convolution_block_s8(layout, depth, pixels));
-  const auto row = static_cast<std::size_t>(padded_depth_s8(layout, depth) * layout.bytes);
+  const auto row = static_cast<std::size_t>(gathered_row_s8(layout, runs, depth));
   return (block * row + kConvolutionSlackS8 + 63) / 64 * 64 + (block * sizeof(std::int32_t) + 63) / 64 * 64;
 }
 

@@ -329,38 +329,46 @@ void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, 
   }
 }
 
-/// Windows of the pixels [begin, end) to a.scratch, and their sums where the weights have a zero point.
+/// Windows of the pixels [begin, end) to a.scratch, `row` bytes each.
 template <class D>
-void gather_s8(const ConvolutionS8& a, int begin, int end, std::ptrdiff_t row, std::int32_t* sums) {
-  const int depth = a.runs * a.run;
+void gather_windows_s8(const ConvolutionS8& a, int begin, int end, std::ptrdiff_t row) {
   const std::int8_t* x = a.x + begin * a.x_pixel;
-  const std::ptrdiff_t used = std::ptrdiff_t{depth} * D::kLayout.bytes;
-  if (a.runs == 1 && a.x_pixel == a.run && row == used) {
-    D::gather(x, (end - begin) * a.run, a.scratch);
-  } else {
-    std::byte* y = a.scratch;
-    const std::ptrdiff_t step = std::ptrdiff_t{a.run} * D::kLayout.bytes;
-    // What lies behind a run belongs to the windows of the pixels that follow, as long as there are enough.
-    const std::ptrdiff_t last = a.x_pixel * (a.pixels - 1) + a.run - 16;
-    int i = begin;
-    if (a.runs == 3 && a.run <= 16) {  // a stem
-      for (; i < end && i * a.x_pixel <= last; ++i, x += a.x_pixel, y += row) {
-        D::gather_sixteen(x, y);
-        D::gather_sixteen(x + a.x_run, y + step);
-        D::gather_sixteen(x + 2 * a.x_run, y + 2 * step);
-      }
+  std::byte* y = a.scratch;
+  const std::ptrdiff_t step = std::ptrdiff_t{a.run} * D::kLayout.bytes;
+  // What lies behind a run belongs to the windows of the pixels that follow, as long as there are enough.
+  const std::ptrdiff_t last = a.x_pixel * (a.pixels - 1) + a.run - 16;
+  int i = begin;
+  if (a.runs == 3 && a.run <= 16) {  // a stem
+    for (; i < end && i * a.x_pixel <= last; ++i, x += a.x_pixel, y += row) {
+      D::gather_sixteen(x, y);
+      D::gather_sixteen(x + a.x_run, y + step);
+      D::gather_sixteen(x + 2 * a.x_run, y + 2 * step);
     }
-    for (; i < end; ++i, x += a.x_pixel, y += row)
-      for (int r = 0; r < a.runs; ++r) D::gather(x + r * a.x_run, a.run, y + r * step);
   }
-  if (!sums) return;
-  x = a.x + begin * a.x_pixel;
+  for (; i < end; ++i, x += a.x_pixel, y += row)
+    for (int r = 0; r < a.runs; ++r) D::gather(x + r * a.x_run, a.run, y + r * step);
+}
+
+/// Sums of the windows of the pixels [begin, end), `offset` added to every value.
+inline void sum_windows_s8(const ConvolutionS8& a, int offset, int begin, int end, std::int32_t* sums) {
+  const std::int8_t* x = a.x + begin * a.x_pixel;
   for (int i = begin; i < end; ++i, x += a.x_pixel) {
-    std::int32_t sum = depth * D::kLayout.offset;
+    std::int32_t sum = a.runs * a.run * offset;
     for (int r = 0; r < a.runs; ++r)
       for (int d = 0; d < a.run; ++d) sum += x[r * a.x_run + d];
     *sums++ = sum;
   }
+}
+
+/// Both, where the weights have a zero point; else `sums` is nullptr.
+template <class D>
+void gather_s8(const ConvolutionS8& a, int begin, int end, std::ptrdiff_t row, std::int32_t* sums) {
+  const std::ptrdiff_t used = std::ptrdiff_t{a.runs} * a.run * D::kLayout.bytes;
+  if (a.runs == 1 && a.x_pixel == a.run && row == used)
+    D::gather(a.x + begin * a.x_pixel, (end - begin) * a.run, a.scratch);
+  else
+    gather_windows_s8<D>(a, begin, end, row);
+  if (sums) sum_windows_s8(a, D::kLayout.offset, begin, end, sums);
 }
 
 template <class D, TileForm kForm>

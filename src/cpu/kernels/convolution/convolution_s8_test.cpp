@@ -171,7 +171,7 @@ void check(const Case& c, Isa isa) {
                                            .exact_in_float = c.in_float});
   Guarded<std::int8_t> x(c.x.size()), y(static_cast<std::size_t>(c.pixels * c.k)), other(c.other.size());
   Guarded<std::byte> weight(packed.weight.size()),
-      scratch(convolution_scratch_s8(kernels.layout, c.depth(), c.pixels));
+      scratch(convolution_scratch_s8(kernels.layout, c.runs, c.depth(), c.pixels));
   fill(x, c.x);
   fill(weight, packed.weight);
   fill(other, c.other);

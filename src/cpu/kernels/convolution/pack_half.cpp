@@ -22,6 +22,10 @@ template <class T>
 PackedConvolutionHalf<T> pack_convolution_half(const HalfLayout& layout, int k, int runs, int run,
                                                const float* weight, const float* bias) {
   const std::ptrdiff_t depth = static_cast<std::ptrdiff_t>(runs) * run;
+  if (layout.chunk > 1) {
+    run *= runs;
+    runs = 1;
+  }
   const int packed_run = packed_run_half(layout, run);
   const int panels = count_panels_half(layout, k);
   const HalfPanel last = panel_half(layout, k, panels - 1);

@@ -7,6 +7,10 @@
 namespace linnet::cpu {
 namespace {
 
+inline const float* dy_row(const DepthwiseWeightGradientF32& a, int image, int ho) {
+  return a.dy + (static_cast<std::ptrdiff_t>(image) * a.dy_ring + ho % a.dy_ring) * a.wo * a.c;
+}
+
 /// Square windows of kKernel: kRows rows of taps at a time stay in registers, summed over all pixels.
 template <class V, int kKernel, int kRows>
 struct DepthwiseWeightGradientBody {
@@ -24,22 +28,25 @@ struct DepthwiseWeightGradientBody {
       for (int s = 0; s < kKernel; ++s) acc[r][s] = V::zero();
 
     const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(a.w) * a.c;
-    const float* dy = a.dy + channel;
     for (int image = 0; image < a.images; ++image) {
-      const float* x = a.x + image * a.h * row + channel;
-      for (int ho = 0; ho < a.ho; ++ho) {
+      const float* image_x = a.x + image * a.x_ring * row + channel;
+      for (int ho = a.row_begin; ho < a.row_end; ++ho) {
+        const float* dy = dy_row(a, image, ho) + channel;
         const int top = ho * a.stride_h - a.pad_top + first_row;
         const bool rows_inside = top >= 0 && top + kRows <= a.h;
+        const float* x[kRows];
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) x[r] = top + r < 0 ? nullptr : image_x + (top + r) % a.x_ring * row;
         for (int wo = 0; wo < a.wo; ++wo, dy += a.c) {
           const int left = wo * a.stride_w - a.pad_left;
+          const std::ptrdiff_t corner = static_cast<std::ptrdiff_t>(left) * a.c;
           const V d = lanes.load(dy);
-          const float* corner = x + top * row + static_cast<std::ptrdiff_t>(left) * a.c;
           if (rows_inside && left >= 0 && left + kKernel <= a.w) {
 #pragma GCC unroll 8
             for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
               for (int s = 0; s < kKernel; ++s)
-                acc[r][s] = fma(d, lanes.load(corner + r * row + s * a.c), acc[r][s]);
+                acc[r][s] = fma(d, lanes.load(x[r] + corner + s * a.c), acc[r][s]);
             continue;
           }
 #pragma GCC unroll 8
@@ -48,7 +55,7 @@ struct DepthwiseWeightGradientBody {
 #pragma GCC unroll 8
             for (int s = 0; s < kKernel; ++s)
               if (left + s >= 0 && left + s < a.w)
-                acc[r][s] = fma(d, lanes.load(corner + r * row + s * a.c), acc[r][s]);
+                acc[r][s] = fma(d, lanes.load(x[r] + corner + s * a.c), acc[r][s]);
           }
         }
       }
@@ -82,14 +89,15 @@ struct DepthwiseTapGradientBody {
   void run(int channel, int n) const {
     const Lanes<V, kPartial> lanes = {n};
     V acc = V::zero();
-    const float* dy = a.dy + channel;
     for (int image = 0; image < a.images; ++image)
-      for (int ho = 0; ho < a.ho; ++ho) {
+      for (int ho = a.row_begin; ho < a.row_end; ++ho) {
+        const float* dy = dy_row(a, image, ho) + channel;
         const int h = ho * a.stride_h - a.pad_top + r;
         for (int wo = 0; wo < a.wo; ++wo, dy += a.c) {
           const int w = wo * a.stride_w - a.pad_left + s;
           if (h < 0 || h >= a.h || w < 0 || w >= a.w) continue;
-          const std::ptrdiff_t pixel = (static_cast<std::ptrdiff_t>(image) * a.h + h) * a.w + w;
+          const std::ptrdiff_t pixel =
+              (static_cast<std::ptrdiff_t>(image) * a.x_ring + h % a.x_ring) * a.w + w;
           acc = fma(lanes.load(dy), lanes.load(a.x + pixel * a.c + channel), acc);
         }
       }
@@ -124,7 +132,7 @@ struct DepthwiseInputGradientBody {
     V acc = V::zero();
     for (int r = r_begin, h = ho; r < a.kernel_h && h >= 0; r += a.stride_h, --h)
       for (int s = s_begin, w = wo; s < a.kernel_w && w >= 0; s += a.stride_w, --w) {
-        const std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(h) * a.wo + w;
+        const std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(h % a.dy_ring) * a.wo + w;
         const std::ptrdiff_t tap = static_cast<std::ptrdiff_t>(r) * a.kernel_w + s;
         acc = fma(lanes.load(a.dy + pixel * a.c + channel), lanes.load(a.weight + tap * a.c + channel), acc);
       }
@@ -141,11 +149,11 @@ inline int first_tap(int at, int stride, int outputs) {
 
 template <class V>
 void depthwise_input_gradient_f32(const DepthwiseInputGradientF32& a) {
-  for (int h = 0; h < a.h; ++h) {
+  for (int h = a.row_begin; h < a.row_end; ++h) {
     const int r = first_tap(h + a.pad_top, a.stride_h, a.ho);
     for (int w = 0; w < a.w; ++w) {
       const int s = first_tap(w + a.pad_left, a.stride_w, a.wo);
-      float* dx = a.dx + (static_cast<std::ptrdiff_t>(h) * a.w + w) * a.c;
+      float* dx = a.dx + (static_cast<std::ptrdiff_t>(h - a.row_begin) * a.w + w) * a.c;
       for_each_channel_group<V, 1>(a.c,
                                    DepthwiseInputGradientBody<V>{a, r, (h + a.pad_top - r) / a.stride_h, s,
                                                                  (w + a.pad_left - s) / a.stride_w, dx});

@@ -1,50 +1,11 @@
 // The kernels of training against plain loops in double, on every ISA, in memory that ends at a page without
 // access.
-#include <algorithm>
-#include <cmath>
-#include <vector>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include "base/random.h"
-#include "cpu/isa.h"
-#include "cpu/kernels/guarded.h"
+#include "base/float_formats.h"
+#include "cpu/kernels/gradient/train_test.h"
 #include "support/cases.h"
 
 namespace linnet::cpu {
 namespace {
-
-/// Random sizes and values from one seed.
-struct Draw {
-  explicit Draw(std::uint64_t seed) : random(seed) {}
-  int between(int low, int high) {
-    return low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low + 1)));
-  }
-  int channels() {
-    static constexpr int kChoices[] = {1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65, 71, 100};
-    return kChoices[random.below(std::size(kChoices))];
-  }
-  void fill(Guarded<float>& values) {
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = random.uniform(-4, 4);
-  }
-  Random random;
-};
-
-std::size_t size_of(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-/// A sum in double, and how far a chain of float multiply-adds may be from it.
-struct Sum {
-  double value = 0;
-  double bound = 0;
-  void add(double term) {
-    value += term;
-    bound += std::abs(term);
-    ++terms;
-  }
-  int terms = 2;
-  double tolerance() const { return 0x1p-23 * terms * bound + 1e-30; }
-};
 
 template <class Test>
 void on_every_isa(int seeds, Test test) {
@@ -54,13 +15,6 @@ void on_every_isa(int seeds, Test test) {
       test(kernels_train(isa), draw);
       if (::testing::Test::HasFailure()) FAIL() << fmt::format("seed {}, {}", seed, to_string(isa));
     }
-}
-
-void expect_sums(const Guarded<float>& values, const std::vector<Sum>& sums) {
-  ASSERT_EQ(values.size(), sums.size());
-  EXPECT_TRUE(values.intact());
-  for (std::size_t i = 0; i < sums.size(); ++i)
-    EXPECT_NEAR(values[i], sums[i].value, sums[i].tolerance()) << "at " << i;
 }
 
 TEST(weight_gradient, is_the_sum_over_pixels) {
@@ -130,11 +84,18 @@ TEST(depthwise_gradient, is_the_sum_over_taps) {
         d_weight[size_of(tap * c + channel)].add(d * double{x[size_of(image * h * w * c) + at]});
         if (image == 0) d_input[at].add(d * double{weight[size_of(tap * c + channel)]});
       }
-    kernels.depthwise_weight_gradient({x.data(), dy.data(), images, h, w, c, ho, wo, kernel_h, kernel_w,
-                                       stride_h, stride_w, pad_top, pad_left, dw.data(), accumulate});
+    // In two parts of the output rows, and of the input's.
+    const int cut = draw.between(0, ho);
+    for (const auto& [begin, end, add] : {std::tuple(0, cut, accumulate), std::tuple(cut, ho, true)})
+      kernels.depthwise_weight_gradient(
+          {x.data(), dy.data(), h,        ho,       begin,    end,      images,  h,        w,         c,
+           ho,       wo,        kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, dw.data(), add});
     expect_sums(dw, d_weight);
-    kernels.depthwise_input_gradient({dy.data(), weight.data(), h, w, c, ho, wo, kernel_h, kernel_w, stride_h,
-                                      stride_w, pad_top, pad_left, dx.data()});
+    const int row = draw.between(0, h);
+    for (const auto& [begin, end] : {std::pair(0, row), std::pair(row, h)})
+      kernels.depthwise_input_gradient({dy.data(), ho, begin, end, weight.data(), h, w, c, ho, wo, kernel_h,
+                                        kernel_w, stride_h, stride_w, pad_top, pad_left,
+                                        dx.data() + begin * w * c});
     expect_sums(dx, d_input);
   });
 }
@@ -156,18 +117,67 @@ TEST(batch_norm, statistics_are_sums_of_what_is_apart_from_the_shift) {
   on_every_isa(30, [](const KernelsTrain& kernels, Draw& draw) {
     const int pixels = draw.between(1, 70);
     const int c = draw.channels();
-    Guarded<float> z(size_of(pixels * c)), shift(size_of(c)), sum(size_of(c)), squares(size_of(c));
+    const int row = c + draw.between(0, 1) * draw.between(0, 17);
+    Guarded<float> z(size_of((pixels - 1) * row + c)), shift(size_of(c)), sum(size_of(c)),
+        squares(size_of(c));
     for (auto* values : {&z, &shift}) draw.fill(*values);
     std::vector<Sum> first(sum.size()), second(sum.size());
-    for (std::size_t i = 0; i < z.size(); ++i) {
-      const double d = double{z[i]} - double{shift[i % size_of(c)]};
-      first[i % size_of(c)].add(d);
-      second[i % size_of(c)].add(d * d);
-    }
-    kernels.statistics({z.data(), pixels, c, shift.data(), sum.data(), squares.data()});
+    for (int p = 0; p < pixels; ++p)
+      for (int i = 0; i < c; ++i) {
+        const double d = double{z[size_of(p * row + i)]} - double{shift[size_of(i)]};
+        first[size_of(i)].add(d);
+        second[size_of(i)].add(d * d);
+      }
+    kernels.statistics({.z = z.data(),
+                        .row = row,
+                        .pixels = pixels,
+                        .c = c,
+                        .shift = shift.data(),
+                        .sum = sum.data(),
+                        .sum_squares = squares.data()});
     expect_sums(sum, first);
     expect_sums(squares, second);
   });
+}
+
+TEST(batch_norm, stored_as_bfloat16_every_value_is_the_nearest) {
+  for (const Isa isa : available_isas())
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      SCOPED_TRACE(fmt::format("seed {}, {}", seed, to_string(isa)));
+      Draw draw(seed);
+      const int pixels = draw.between(1, 40);
+      const int c = draw.channels();
+      Guarded<float> z(size_of(pixels * c)), shift(size_of(c)), sum(size_of(c)), squares(size_of(c));
+      Guarded<Bf16> stored(z.size()), dv(z.size());
+      for (auto* values : {&z, &shift}) draw.fill(*values);
+      const BatchNormKernels<Bf16>& kernels = batch_norm_bf16(isa);
+      kernels.statistics({.z = z.data(),
+                          .row = c,
+                          .pixels = pixels,
+                          .c = c,
+                          .shift = shift.data(),
+                          .sum = sum.data(),
+                          .sum_squares = squares.data(),
+                          .stored = stored.data()});
+      kernels.activation_gradient({.dy = z.data(),
+                                   .earlier = nullptr,
+                                   .z = stored.data(),
+                                   .multiply = nullptr,
+                                   .add = nullptr,
+                                   .mean = nullptr,
+                                   .dv = dv.data(),
+                                   .row = c,
+                                   .pixels = pixels,
+                                   .c = c,
+                                   .finish = Finish::kNone,
+                                   .sum = sum.data(),
+                                   .sum_centred = squares.data()});
+      EXPECT_TRUE(stored.intact() && dv.intact());
+      for (std::size_t i = 0; i < z.size(); ++i) {
+        ASSERT_EQ(stored[i].bits, bfloat16_from_float(z[i])) << i;
+        ASSERT_EQ(dv[i].bits, stored[i].bits) << i;
+      }
+    }
 }
 
 constexpr Finish kFinishes[] = {Finish::kNone, Finish::kRelu, Finish::kRelu6, Finish::kHardSwish,
@@ -257,6 +267,7 @@ TEST(batch_norm, gradients_pass_the_activation_and_are_summed) {
                                  .add = scaled ? add.data() : nullptr,
                                  .mean = scaled ? mean.data() : nullptr,
                                  .dv = dv.data(),
+                                 .row = c,
                                  .pixels = pixels,
                                  .c = c,
                                  .finish = finish,

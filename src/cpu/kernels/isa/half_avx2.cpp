@@ -1,5 +1,6 @@
 #include "cpu/kernels/half_table_body.h"
 #include "cpu/kernels/isa/vector_avx2.h"
+#include "cpu/kernels/table_train_body.h"
 
 namespace linnet::cpu::avx2 {
 
@@ -10,6 +11,11 @@ const HalfKernels<Bf16>& kernels_bf16() {
 
 const HalfKernels<Fp16>& kernels_fp16() {
   static constexpr HalfKernels<Fp16> kKernels = half_table<DotConverted<F32, Fp16>>("avx2");
+  return kKernels;
+}
+
+const BatchNormKernels<Bf16>& batch_norm_bf16() {
+  static constexpr BatchNormKernels<Bf16> kKernels = table_batch_norm<F32, Bf16>();
   return kKernels;
 }
 

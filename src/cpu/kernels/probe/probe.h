@@ -33,6 +33,10 @@ MultiplyAddProbe probe_s8();  ///< vpdpbusd
 namespace avx512_bf16 {
 MultiplyAddProbe probe_bf16();  ///< vdpbf16ps
 }
+namespace avx512_amx {
+MultiplyAddProbe probe_s8();    ///< tdpbssd
+MultiplyAddProbe probe_bf16();  ///< tdpbf16ps
+}  // namespace avx512_amx
 #elif defined(__aarch64__)
 namespace neon {
 MultiplyAddProbe probe_s8();  ///< smull, sadalp

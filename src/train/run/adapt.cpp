@@ -1,4 +1,4 @@
-#include "train/run/fit_head.h"
+#include "train/run/adapt.h"
 
 #include <algorithm>
 #include <numeric>
@@ -25,8 +25,17 @@ struct Features {
   std::vector<int> labels;
 };
 
+/// Turns every image of [n, H, W, C] left to right.
+void mirror(std::span<float> images, const Shape& shape) {
+  const std::ptrdiff_t row = std::ptrdiff_t{shape.w} * shape.c;
+  for (float* begin = images.data(); begin < images.data() + images.size(); begin += row)
+    for (int left = 0, right = shape.w - 1; left < right; ++left, --right)
+      std::swap_ranges(begin + left * shape.c, begin + (left + 1) * shape.c, begin + right * shape.c);
+}
+
+/// Of every picture and of its mirror image.
 Result<Features> features_of(const Graph& backbone, const data::Dataset& pictures, int threads,
-                             const HeadOptions& options) {
+                             const AdaptOptions& options) {
   LINNET_TRY(const auto executor, cpu::make_executor(backbone, {.threads = threads, .isa = options.isa}));
   LINNET_TRY(const auto batches, data::Batches::make(pictures, {.size = kBatch,
                                                                 .input = backbone.input_shape(),
@@ -34,26 +43,33 @@ Result<Features> features_of(const Graph& backbone, const data::Dataset& picture
                                                                 .epochs = 1,
                                                                 .threads = threads,
                                                                 .report = options.warn}));
+  const Shape input = backbone.input_shape();
   const auto width = static_cast<std::size_t>(backbone.output_shape().size());
-  const auto input = static_cast<std::size_t>(backbone.input_shape().size());
+  AlignedVector<float> images;
   Features features;
-  for (;;) {
+  for (std::size_t seen = 0;;) {
     LINNET_TRY(const data::Batch* const batch, batches->next());
     if (!batch) return features;
     if (batch->images == 0) continue;
-    const std::size_t before = features.values.size(), n = batch->labels.size();
-    features.values.resize(before + n * width);
-    LINNET_CHECK(executor->run(batch->images, std::span(batch->pixels).first(n * input),
-                               std::span(features.values).subspan(before)));
-    features.labels.insert(features.labels.end(), batch->labels.begin(), batch->labels.end());
-    if (options.progress) options.progress(features.labels.size(), pictures.items.size());
+    const auto n = static_cast<std::size_t>(batch->images);
+    images.assign(batch->pixels.begin(),
+                  batch->pixels.begin() + std::ptrdiff_t{batch->images} * input.size());
+    for (int side = 0; side < 2; ++side) {
+      const std::size_t before = features.values.size();
+      features.values.resize(before + n * width);
+      LINNET_CHECK(executor->run(batch->images, images, std::span(features.values).subspan(before)));
+      features.labels.insert(features.labels.end(), batch->labels.begin(), batch->labels.end());
+      mirror(images, input);
+    }
+    seen += n;
+    if (options.progress) options.progress(seen, pictures.items.size());
   }
 }
 
 }  // namespace
 
 Result<Graph> fit_head(Graph graph, const data::Dataset& pictures, ThreadPool& pool,
-                       const HeadOptions& options) {
+                       const AdaptOptions& options) {
   const Halves halves = split_at_head(graph);
   LINNET_TRY(const Features features, features_of(halves.backbone, pictures, pool.threads(), options));
   const std::size_t count = features.labels.size();
@@ -92,7 +108,7 @@ Result<Graph> fit_head(Graph graph, const data::Dataset& pictures, ThreadPool& p
 }
 
 Result<Graph> restate_norms(const Graph& graph, const data::Dataset& pictures, ThreadPool& pool,
-                            const HeadOptions& options) {
+                            const AdaptOptions& options) {
   // Spread over the data set, whose pictures come class by class.
   const std::size_t all = pictures.items.size(), count = std::min<std::size_t>(kBatch, all);
   data::Dataset some{.name = pictures.name, .items = {}, .owner = pictures.owner};

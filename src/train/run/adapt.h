@@ -1,6 +1,7 @@
-// A new head fitted to what a trained backbone makes of the pictures, before all of it is trained: gradients
-// of a random head would tear up features that are good already (Kumar et al., "Fine-tuning can distort
-// pretrained features and underperform out-of-distribution", 2022).
+// A trained network made ready to learn from other pictures: its norms know what they are like, and its new
+// head is fitted to what the backbone makes of them. Gradients of a random head would tear up features that
+// are good already (Kumar et al., "Fine-tuning can distort pretrained features and underperform
+// out-of-distribution", 2022).
 #pragma once
 
 #include <cstdint>
@@ -13,21 +14,21 @@
 
 namespace linnet::train {
 
-struct HeadOptions {
+struct AdaptOptions {
   cpu::Isa isa = cpu::available_isas().back();
   std::uint64_t seed = 1;                                                  ///< of the order of the pictures
   std::function<void(std::size_t done, std::size_t total)> progress = {};  ///< pictures seen by the backbone
   std::function<void(const Error&)> warn = {};                             ///< a picture that is bad
 };
 
-/// `graph` as replace_head() gave it, its head trained by AdamW on the features of the pictures as they are,
-/// each computed once. Errors: as Batches::make; too little memory.
+/// `graph` as replace_head() gave it, its head trained by AdamW on the features of the pictures and of
+/// their mirror images, computed once. Errors: as Batches::make; too little memory.
 Result<Graph> fit_head(Graph graph, const data::Dataset& pictures, ThreadPool& pool,
-                       const HeadOptions& options);
+                       const AdaptOptions& options);
 
 /// `graph` with statistics of these pictures, or of a few of them from all classes, in its batch norms
 /// (Network::restate_norms()); it computes the same. Errors: as Batches::make; too little memory.
 Result<Graph> restate_norms(const Graph& graph, const data::Dataset& pictures, ThreadPool& pool,
-                            const HeadOptions& options);
+                            const AdaptOptions& options);
 
 }  // namespace linnet::train

@@ -1,5 +1,5 @@
-// Fitting a new head: on pictures that differ in colour alone, made here.
-#include "train/run/fit_head.h"
+// Heads and norms, fitted to pictures that differ in colour alone, made here.
+#include "train/run/adapt.h"
 
 #include <algorithm>
 
@@ -53,7 +53,7 @@ int right(const Graph& graph, const data::Dataset& set, ThreadPool& pool) {
   return count;
 }
 
-TEST(fit_head, it_learns_classes_that_the_backbone_tells_apart_and_leaves_the_backbone) {
+TEST(adapt, a_head_learns_classes_that_the_backbone_tells_apart_and_leaves_the_backbone) {
   const Graph before = new_head("mobilenet_v2:width=0.1,resolution=32,classes=7", {"red", "green", "blue"});
   const data::Dataset pictures = coloured_pictures(3, 8, 1), others = coloured_pictures(3, 5, 2);
   ThreadPool pool(2);
@@ -69,12 +69,34 @@ TEST(fit_head, it_learns_classes_that_the_backbone_tells_apart_and_leaves_the_ba
   EXPECT_EQ(fit_head(before, pictures, pool, {}).value(), after);
 }
 
-TEST(fit_head, pictures_without_a_class_are_an_error) {
+TEST(adapt, pictures_without_a_class_are_an_error) {
   const Graph graph = new_head("mobilenet_v2:width=0.1,resolution=32", {"a", "b"});
   data::Dataset pictures = coloured_pictures(2, 2, 1);
   pictures.items[1].label.reset();
   ThreadPool pool(1);
   EXPECT_FALSE(fit_head(graph, pictures, pool, {}));
+}
+
+TEST(adapt, norms_take_statistics_of_all_classes_and_the_scores_stay) {
+  const Graph before = new_head("mobilenet_v2:width=0.1,resolution=64,classes=7", {"red", "green", "blue"});
+  data::Dataset pictures = coloured_pictures(3, 30, 1);
+  std::ranges::stable_sort(pictures.items, {}, [](const data::Item& item) { return *item.label; });
+  ThreadPool pool(2);
+  const Graph after = restate_norms(before, pictures, pool, {}).value();
+  const auto stem = [](const Graph& graph) { return std::get<BatchNorm>(graph[2].op); };
+  EXPECT_NE(stem(after).mean, stem(before).mean);
+  std::vector<float> pixels(static_cast<std::size_t>(before.input_shape().size()));
+  ASSERT_TRUE(image::preprocess(data::load(pictures.items[5]).value(), *before.preprocessing,
+                                before.input_shape(), pixels));
+  std::vector<std::vector<float>> scores;
+  for (const Graph* graph : {&before, &after}) {
+    Network network = Network::make(*graph, 1, pool).value();
+    const auto computed = network.forward(pixels, false).value();
+    scores.emplace_back(computed.begin(), computed.end());
+  }
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(scores[0][i], scores[1][i], 1e-4);
+  // The batch that they were taken from is a fixed point, all classes of it.
+  EXPECT_EQ(restate_norms(before, pictures, pool, {}).value(), after);
 }
 
 }  // namespace
