@@ -9,6 +9,7 @@
 #include "plan/placement.h"
 #include "train/constants.h"
 #include "train/layer.h"
+#include "train/quantizers.h"
 
 namespace linnet::train {
 namespace {
@@ -68,6 +69,10 @@ struct Network::Impl {
   std::vector<LayerTime> times;
   Edge output;
 
+  std::optional<Quantizers> quantizers;                ///< in quantisation-aware training
+  std::vector<WeightQuantizer*> weight_quantizers;     ///< one a layer, or nullptr
+  std::vector<AlignedVector<float>> quantized_blocks;  ///< one a thread
+
   cpu::Workspace activations;
   std::vector<Scratch> scratch;
   AlignedVector<float> scratch_memory;
@@ -81,7 +86,7 @@ struct Network::Impl {
         options(o),
         machine{cpu::kernels(o.isa), cpu::kernels_train(o.isa), p.threads()} {}
 
-  void take_constants();
+  Result<void> take_constants();
   const Slot* find(NodeId node, Role role) const;
   Weights weights_of(NodeId node) const;
 
@@ -90,6 +95,7 @@ struct Network::Impl {
   Value& copy(const std::string& name, Value& from, Finish finish);
   Result<void> add_layers();
   void add_norm(NodeId node, Value& value);
+  void add_grids(NodeId node, Value& value);
   void order_readers();
   Result<void> place();
   void place_scratch();
@@ -104,13 +110,20 @@ struct Network::Impl {
 };
 
 /// Copies the graph's constants into arenas.
-void Network::Impl::take_constants() {
+Result<void> Network::Impl::take_constants() {
   std::size_t trained = 0;
   std::size_t followed = 0;
   for (const Node& node : graph.nodes)
     for_each_constant(node.op, [&](const Constant& constant, Role role, const char*) {
       (is_statistic(role) ? followed : trained) += whole_lines(constant.size());
     });
+  const std::size_t constants = trained, followed_constants = followed;
+  if (options.int8) {
+    LINNET_TRY(quantizers, Quantizers::make(graph, *options.int8));
+    options.int8.reset();  // only its scales are needed
+    trained += quantizers->trained();
+    followed += quantizers->followed();
+  }
   values.resize(trained);
   gradients.resize(trained);
   statistics.resize(followed);
@@ -131,6 +144,11 @@ void Network::Impl::take_constants() {
       begin += whole_lines(constant.size());
       slots.push_back(slot);
     });
+  if (quantizers)
+    quantizers->place(machine, std::span(values).subspan(constants), std::span(gradients).subspan(constants),
+                      std::span(statistics).subspan(followed_constants), parameters,
+                      [&](NodeId node) { return weights_of(node); });
+  return {};
 }
 
 const Slot* Network::Impl::find(NodeId node, Role role) const {
@@ -139,6 +157,7 @@ const Slot* Network::Impl::find(NodeId node, Role role) const {
   return found == slots.end() ? nullptr : &*found;
 }
 
+/// As they are, not on their grids.
 Weights Network::Impl::weights_of(NodeId node) const {
   const Slot* weight = find(node, Role::kWeight);
   const Slot* bias = find(node, Role::kBias);
@@ -152,6 +171,7 @@ Value& Network::Impl::add_value(const Shape& shape, Finish finish) {
 Value& Network::Impl::add_layer(const std::string& name, Value& value, std::unique_ptr<Layer> layer) {
   layers.push_back(std::move(layer));
   times.push_back({name});
+  weight_quantizers.push_back(nullptr);
   return value;
 }
 
@@ -176,6 +196,13 @@ void Network::Impl::add_norm(NodeId node, Value& value) {
   value.d_bias = {};  // the batch's mean takes a bias out again: its gradient is zero
 }
 
+/// The grids that int8 has at a node whose value this is.
+void Network::Impl::add_grids(NodeId node, Value& value) {
+  if (std::holds_alternative<Activate>(graph[node].op)) value.before = std::exchange(value.after, nullptr);
+  if (ValueQuantizer* before = quantizers->before(node)) value.before = before;
+  value.after = quantizers->output(node);
+}
+
 Result<void> Network::Impl::add_layers() {
   const std::vector<bool> needed = needed_nodes(graph);
   const std::vector<int> uses = count_uses(graph);
@@ -194,12 +221,20 @@ Result<void> Network::Impl::add_layers() {
     const auto joinable = [&](bool norm) {
       const Value& value = input(0);
       return node.inputs[0] != 0 && uses[static_cast<std::size_t>(node.inputs[0])] == 1 &&
-             value.finish == Finish::kNone && (!norm || value.norm.empty());
+             value.finish == Finish::kNone &&
+             (!norm || (value.norm.empty() && !(quantizers && quantizers->stands_alone(id))));
     };
     const auto layer = [&](Activation activation, auto make) -> Value* {
       Value& value = add_value(node.shape, finish_of(activation));
       if (const Slot* bias = find(id, Role::kBias)) value.d_bias = bias->gradient;
-      return &add_layer(node.name, value, make(value));
+      add_layer(node.name, value, make(value));
+      if (quantizers) weight_quantizers.back() = quantizers->weights(id);
+      return &value;
+    };
+    const auto weights = [&] {
+      Weights own = weights_of(id);
+      if (quantizers) own.value = quantizers->weights(id)->quantized();
+      return own;
     };
     Result<Value*> made = std::visit(
         Overloaded{
@@ -210,7 +245,7 @@ Result<void> Network::Impl::add_layers() {
             },
             [&](const Convolution& op) -> Result<Value*> {
               return layer(op.activation, [&](Value& value) {
-                return make_matrix_layer(machine, {&input(0)}, value, op.window, weights_of(id));
+                return make_matrix_layer(machine, {&input(0)}, value, op.window, weights());
               });
             },
             [&](const Linear& op) -> Result<Value*> {
@@ -221,12 +256,12 @@ Result<void> Network::Impl::add_layers() {
                                make_dropout_layer(machine, {x}, dropped, options.dropout, options.seed));
               }
               return layer(op.activation, [&](Value& value) {
-                return make_matrix_layer(machine, {x}, value, Window{}, weights_of(id));
+                return make_matrix_layer(machine, {x}, value, Window{}, weights());
               });
             },
             [&](const Depthwise& op) -> Result<Value*> {
               return layer(op.activation, [&](Value& value) {
-                return make_depthwise_layer(machine, {&input(0)}, value, op.window, weights_of(id));
+                return make_depthwise_layer(machine, {&input(0)}, value, op.window, weights());
               });
             },
             [&](const BatchNorm&) -> Result<Value*> {
@@ -265,7 +300,9 @@ Result<void> Network::Impl::add_layers() {
             },
         },
         node.op);
-    LINNET_TRY(value_of[static_cast<std::size_t>(id)], std::move(made));
+    LINNET_TRY(Value * value, std::move(made));
+    if (quantizers) add_grids(id, *value);
+    value_of[static_cast<std::size_t>(id)] = value;
   }
   Value* scores = value_of[static_cast<std::size_t>(graph.output)];
   if (!scores->plain() || scores == all_values.front().get())
@@ -344,6 +381,13 @@ void Network::Impl::place_scratch() {
   const auto take = [&](std::size_t size) { return std::exchange(next, next + whole_lines(size)); };
   for (int thread = 0; thread < machine.threads; ++thread)
     scratch.push_back({take(sizes[0]), take(sizes[1]), take(sizes[2]), take(sizes[3]), take(sizes[4])});
+  if (!quantizers) return;
+  std::int64_t block = 0;
+  for (const auto& value : all_values)
+    block = std::max(block, block_pixels_quantized(value->shape.c) * value->shape.c);
+  for (int thread = 0; thread < machine.threads; ++thread)
+    machine.blocks.push_back(
+        quantized_blocks.emplace_back(static_cast<std::size_t>(kQuantizedBlocks * block)).data());
 }
 
 /// Adds the other threads' gradients of a layer's weights to the first's, in their order.
@@ -368,7 +412,7 @@ Result<Network> Network::make(const Graph& graph, int batch, ThreadPool& pool,
     return usage("dropout is at least 0 and below 1, not {}", options.dropout);
   auto impl =
       std::make_unique<Impl>(canonical_padding(remove_identity(strip_softmax(graph))), batch, pool, options);
-  impl->take_constants();
+  LINNET_CHECK(impl->take_constants());
   LINNET_CHECK(impl->add_layers());
   impl->order_readers();
   LINNET_CHECK(impl->place());
@@ -397,6 +441,8 @@ Result<std::span<const float>> Network::forward(std::span<const float> images, b
   for (std::size_t i = 0; i < m.layers.size(); ++i) {
     const double begin = seconds();
     Layer& layer = *m.layers[i];
+    if (WeightQuantizer* weights = m.weight_quantizers[i])
+      m.pool.run([&](int thread) { weights->apply(thread); });
     m.pool.run([&](int thread) { layer.pack_forward(thread); });
     m.on_each_thread(
         [&](int thread, const Scratch& scratch, Range range) { layer.forward(thread, scratch, range); });
@@ -429,10 +475,14 @@ Result<void> Network::backward(std::span<const float> d_scores) {
     m.on_each_thread(
         [&](int thread, const Scratch& scratch, Range range) { layer.backward(thread, scratch, range); });
     m.sum_partials(layer.d_weight());
+    if (WeightQuantizer* weights = m.weight_quantizers[i])
+      m.pool.run([&](int thread) { weights->through(thread); });
     m.times[i].backward += seconds() - begin;
   }
   return {};
 }
+
+void Network::freeze_statistics(bool frozen) { impl_->machine.frozen = frozen; }
 
 std::span<const Parameter> Network::parameters() const { return impl_->parameters; }
 std::span<float> Network::values() { return impl_->values; }
@@ -449,6 +499,12 @@ Graph Network::to_graph() const {
       ++slot;
     });
   return graph;
+}
+
+Result<Graph> Network::to_int8() const {
+  if (!impl_->quantizers)
+    return fail("{}: has no int8 scales; it was not made for quantisation-aware training", impl_->graph.name);
+  return impl_->quantizers->to_int8(to_graph());
 }
 
 std::int64_t Network::bytes() const {

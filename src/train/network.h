@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,13 +38,19 @@ struct NetworkOptions {
   float momentum = 0.1f;   ///< the batch's share in batch norms' running statistics
   float dropout = 0;       ///< before the last linear layer; [0, 1)
   std::uint64_t seed = 1;  ///< of dropout
+  /// Quantisation-aware: an int8 form of the graph (quantize::to_int8()), whose scales training starts from.
+  /// Every tensor that int8 stores is then as it is when it was stored, in training and out of it; scales are
+  /// parameters, zero points are among the statistics. Weights are quantized as they will be exported,
+  /// folded.
+  std::optional<Graph> int8 = {};
 };
 
 /// Not thread-safe: one step at a time.
 class Network {
  public:
   /// `graph` with its batch norms as they are, not folded. `batch` is the most images of a step; `pool` must
-  /// outlive the network. Errors: an int8 graph, a softmax that is not the last node, too little memory.
+  /// outlive the network. Errors: an int8 graph, a softmax that is not the last node, too little memory,
+  /// NetworkOptions::int8 of another graph.
   static Result<Network> make(const Graph& graph, int batch, ThreadPool& pool,
                               const NetworkOptions& options = {});
   Network(Network&&) noexcept;
@@ -58,6 +65,11 @@ class Network {
   /// do not fit, or there was no such pass.
   Result<void> backward(std::span<const float> d_scores);
 
+  /// From now on batch norms keep to their running statistics in training as well, as if they were folded;
+  /// their scale and offset are trained on. A bias before one is not. (Krishnamoorthi, "Quantizing deep
+  /// convolutional networks for efficient inference", 2018, section 3.2.2, the end of the delay)
+  void freeze_statistics(bool frozen = true);
+
   std::span<const Parameter> parameters() const;
   /// All parameters one after the other, with a few zeros between that stay zero.
   std::span<float> values();
@@ -66,6 +78,9 @@ class Network {
   std::span<float> statistics();
   /// The graph with the constants as they are now.
   Graph to_graph() const;
+  /// The int8 graph that this network, made with NetworkOptions::int8, stands for as it is now: what it is
+  /// evaluated and exported as. Errors: values that are not finite, another network.
+  Result<Graph> to_int8() const;
 
   /// Bytes of all that was allocated for values, gradients and scratch.
   std::int64_t bytes() const;

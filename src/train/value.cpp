@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/quantizer.h"
+
 namespace linnet::train {
 
 using cpu::Finish;
@@ -33,7 +35,7 @@ void Value::Sums::clear() {
 }
 
 void Value::observe(int thread, std::int64_t pixel, std::int64_t pixels) {
-  if (norm.empty() || !machine_.training) return;
+  if (norm.empty() || !machine_.training || machine_.frozen) return;
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   // Any value of the channel is near enough to its mean.
   if (s.pixels == 0) std::copy_n(at(pixel), shape.c, s.shift.begin());
@@ -73,7 +75,7 @@ void Value::close_statistics(Norm& n) {
 void Value::close_forward() {
   if (norm.empty()) return;
   Norm& n = norm.front();
-  if (machine_.training) {
+  if (machine_.training && !machine_.frozen) {
     close_statistics(n);
   } else {
     std::ranges::copy(n.running_mean, n.mean.begin());
@@ -86,16 +88,22 @@ void Value::close_forward() {
   }
 }
 
-Rows Value::fetch(std::int64_t pixel, std::int64_t pixels, float* scratch, std::ptrdiff_t row) const {
-  if (plain()) return {at(pixel), shape.c};
+void Value::normalise_to(std::int64_t pixel, std::int64_t pixels, Finish by, float* y,
+                         std::ptrdiff_t row) const {
   machine_.train.normalise({.z = at(pixel),
                             .multiply = norm.empty() ? nullptr : norm.front().multiply.data(),
                             .add = norm.empty() ? nullptr : norm.front().add.data(),
-                            .y = scratch,
+                            .y = y,
                             .y_pixel = row,
                             .pixels = pixels,
                             .c = shape.c,
-                            .finish = finish});
+                            .finish = by});
+}
+
+Rows Value::fetch(std::int64_t pixel, std::int64_t pixels, float* scratch, std::ptrdiff_t row) const {
+  if (quantized()) return fetch_quantized(pixel, pixels, scratch, row);
+  if (plain()) return {at(pixel), shape.c};
+  normalise_to(pixel, pixels, finish, scratch, row);
   return {scratch, row};
 }
 
@@ -111,6 +119,7 @@ void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const f
       machine_.kernels.add.run({own, dy, own, size, Finish::kNone});
     return;
   }
+  if (quantized()) return deliver_quantized(thread, pixel, pixels, dy, first);
   Sums& s = sums_[static_cast<std::size_t>(thread)];
   const Norm* n = norm.empty() ? nullptr : &norm.front();
   machine_.train.activation_gradient({.dy = dy,
@@ -129,6 +138,8 @@ void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const f
 }
 
 void Value::close_backward() {
+  for (ValueQuantizer* grid : {before, after})
+    if (grid) grid->close();
   if (norm.empty() && d_bias.empty()) return;
   const double pixels = static_cast<double>(machine_.images) * static_cast<double>(shape.pixels());
   for (std::size_t c = 0; c < static_cast<std::size_t>(shape.c); ++c) {
@@ -146,6 +157,10 @@ void Value::close_backward() {
     const double d_scale = centred / double{n.deviation[c]};
     n.d_offset[c] = static_cast<float>(sum);
     n.d_scale[c] = static_cast<float>(d_scale);
+    if (machine_.frozen) {  // statistics that do not depend on z
+      n.by_value[c] = n.constant[c] = 0;
+      continue;
+    }
     const double by_value = -double{n.multiply[c]} * d_scale / (double{n.deviation[c]} * pixels);
     n.by_value[c] = static_cast<float>(by_value);
     n.constant[c] = static_cast<float>(-double{n.multiply[c]} * sum / pixels - by_value * double{n.mean[c]});

@@ -6,6 +6,7 @@
 // through the batch: image * H * W + h * W + w.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,7 +27,16 @@ struct Machine {
   int images = 0;
   bool training = false;
   std::uint64_t step = 0;  ///< counts the forward passes in training
+  bool frozen = false;     ///< batch norms keep to their running statistics
+  // Quantisation-aware training:
+  std::vector<float*> blocks = {};  ///< a thread's room for kQuantizedBlocks blocks
 };
+
+/// Blocks of a value's gradient on its way through its grids, and how large they are.
+constexpr int kQuantizedBlocks = 4;
+constexpr std::int64_t block_pixels_quantized(std::int64_t c) { return std::max<std::int64_t>(1, 8192 / c); }
+
+class ValueQuantizer;
 
 /// Values from one row of c values to the next in scratch memory: whole cache lines, and one more, so that
 /// the rows of a block do not fight for the same lines of the L1 cache.
@@ -70,9 +80,12 @@ class Value {
   float* z = nullptr;         ///< [batch, H, W, C]
   float* gradient = nullptr;  ///< of the norm's output, [batch, H, W, C]; nullptr: nobody asks for it
   bool needs_gradient = true;
+  ValueQuantizer* before = nullptr;  ///< the grid that the activation reads from, where there is one
+  ValueQuantizer* after = nullptr;   ///< the grid of y, where there is one
 
   /// y is z.
-  bool plain() const { return norm.empty() && finish == cpu::Finish::kNone; }
+  bool plain() const { return norm.empty() && finish == cpu::Finish::kNone && !quantized(); }
+  bool quantized() const { return before || after; }
   float* at(std::int64_t pixel) const { return z + pixel * shape.c; }
 
   // Forward. Threads may call observe() and fetch() at once, each with its own number and pixels.
@@ -103,7 +116,22 @@ class Value {
     void add_block(std::int64_t count);
     void clear();
   };
+  struct ActivationStep {
+    const float* d;
+    const float* z;
+    const Norm* norm;
+    float* dv;
+    std::int64_t pixels;
+    cpu::Finish finish;
+  };
   void close_statistics(Norm& n);
+  void normalise_to(std::int64_t pixel, std::int64_t pixels, cpu::Finish by, float* y,
+                    std::ptrdiff_t row) const;
+  // value_quantized.cpp:
+  Rows fetch_quantized(std::int64_t pixel, std::int64_t pixels, float* scratch, std::ptrdiff_t row) const;
+  void deliver_quantized(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, bool first);
+  void activate(const float* x, std::int64_t pixels, float* y) const;
+  void through_activation(Sums& s, const ActivationStep& a) const;
 
   const Machine& machine_;
   std::vector<Sums> sums_;  ///< one a thread
