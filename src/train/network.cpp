@@ -507,6 +507,17 @@ Result<Graph> Network::to_int8() const {
   return impl_->quantizers->to_int8(to_graph());
 }
 
+Result<AlignedVector<float>> Network::stored_values(std::string_view name) const {
+  const ValueQuantizer* grid = impl_->quantizers ? impl_->quantizers->find(name) : nullptr;
+  for (const auto& value : impl_->all_values) {
+    if (!grid || (value->before != grid && value->after != grid)) continue;
+    AlignedVector<float> y(static_cast<std::size_t>(impl_->machine.images * value->shape.size()));
+    value->read(*grid, impl_->machine.images * value->shape.pixels(), y.data());
+    return y;
+  }
+  return fail("{}: node \"{}\" has no grid", impl_->graph.name, name);
+}
+
 std::int64_t Network::bytes() const {
   const Impl& m = *impl_;
   const std::size_t floats =

@@ -10,8 +10,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/aligned.h"
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
 #include "graph/graph.h"
@@ -81,6 +83,10 @@ class Network {
   /// The int8 graph that this network, made with NetworkOptions::int8, stands for as it is now: what it is
   /// evaluated and exported as. Errors: values that are not finite, another network.
   Result<Graph> to_int8() const;
+
+  /// In quantisation-aware training: what the last forward() stored for node `name` of the int8 graph,
+  /// n x H x W x C, while its images are there. Errors: the network has no grid of that name.
+  Result<AlignedVector<float>> stored_values(std::string_view name) const;
 
   /// Bytes of all that was allocated for values, gradients and scratch.
   std::int64_t bytes() const;

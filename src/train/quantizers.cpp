@@ -24,7 +24,7 @@ bool has_no_grid_of_its_own(const Op& op) {
   return std::holds_alternative<Pad>(op) || std::holds_alternative<Identity>(op);
 }
 
-NodeId find(const Graph& graph, const std::string& name) {
+NodeId find_node(const Graph& graph, std::string_view name) {
   const auto found = std::ranges::find(graph.nodes, name, &Node::name);
   return found == graph.nodes.end() ? -1 : static_cast<NodeId>(found - graph.nodes.begin());
 }
@@ -62,7 +62,7 @@ Result<std::vector<NodeGrids>> grids_of(const Graph& graph, const Graph& int8) {
     const Node& node = graph[id];
     NodeGrids& own = grids[static_cast<std::size_t>(id)];
     NodeId& part_of = joined[static_cast<std::size_t>(id)];
-    part_of = find(int8, node.name);
+    part_of = find_node(int8, node.name);
     if (part_of >= 0) {
       if (has_no_grid_of_its_own(int8[part_of].op)) continue;
       const bool split =
@@ -104,7 +104,7 @@ Result<Quantizers> Quantizers::make(const Graph& graph, const Graph& int8) {
   for (NodeId id = 0; id < graph.size(); ++id) {
     const auto raw = layer_weights(graph[id].op);
     if (!raw) continue;
-    NodeId layer = find(int8, graph[id].name);
+    NodeId layer = find_node(int8, graph[id].name);
     if (layer >= 0 && !layer_weights(int8[layer].op)) layer = int8[layer].inputs[0];
     if (layer < 0) continue;  // nothing reads it
     WeightGrid w = {.node = id, .int8 = layer, .initial = {}};
@@ -152,6 +152,11 @@ void Quantizers::place(const Machine& machine, std::span<float> values, std::spa
                                                     layer_weights(node.op)->channels_last, step, gradient);
     parameters.push_back({node.name + ".weight_step", step, gradient, false});
   }
+}
+
+const ValueQuantizer* Quantizers::find(std::string_view name) const {
+  const auto found = std::ranges::find(int8_, name, &Node::name);
+  return found == int8_.end() ? nullptr : at(static_cast<NodeId>(found - int8_.begin()));
 }
 
 WeightQuantizer* Quantizers::weights(NodeId node) const {

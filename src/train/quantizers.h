@@ -6,7 +6,7 @@
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "train/network.h"
@@ -45,6 +45,8 @@ class Quantizers {
   bool stands_alone(NodeId norm) const { return grids_[static_cast<std::size_t>(norm)].output >= 0; }
   ValueQuantizer* before(NodeId node) const { return at(grids_[static_cast<std::size_t>(node)].before); }
   ValueQuantizer* output(NodeId node) const { return at(grids_[static_cast<std::size_t>(node)].output); }
+  /// Of a node of the int8 graph, or nullptr.
+  const ValueQuantizer* find(std::string_view name) const;
   /// nullptr for a node without weights.
   WeightQuantizer* weights(NodeId node) const;
 

@@ -96,6 +96,9 @@ class Value {
   /// y of these pixels: in `scratch`, rows `row` apart, or where it is stored anyway.
   Rows fetch(std::int64_t pixel, std::int64_t pixels, float* scratch, std::ptrdiff_t row) const;
 
+  /// The first pixels of what is on one of the two grids, [pixels, C].
+  void read(const ValueQuantizer& grid, std::int64_t pixels, float* y) const;
+
   // Backward.
   /// A reader's gradient of y for these pixels, [pixels, C]; the first and the last of its readers say so.
   void deliver(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, bool first, bool last);

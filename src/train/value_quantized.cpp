@@ -31,6 +31,15 @@ Rows Value::fetch_quantized(std::int64_t pixel, std::int64_t pixels, float* scra
   return rows;
 }
 
+void Value::read(const ValueQuantizer& grid, std::int64_t pixels, float* y) const {
+  if (&grid == after) {
+    fetch_quantized(0, pixels, y, shape.c);
+    return;
+  }
+  normalise_to(0, pixels, Finish::kNone, y, shape.c);
+  grid.apply(y, shape.c, y, shape.c, pixels, shape.c);
+}
+
 /// y = finish(x), [pixels, C].
 void Value::activate(const float* x, std::int64_t pixels, float* y) const {
   machine_.train.normalise({.z = x,

@@ -1,0 +1,74 @@
+// Fake quantisation in the textbook twin. (Formulas: cpu/kernels/fake_quantize/fake_quantize_f32.h)
+#include <algorithm>
+#include <cmath>
+
+#include "graph/quantized.h"
+#include "train/reference.h"
+
+namespace linnet::train {
+namespace {
+
+double stored(const Reference::Grid& g, double x) {
+  return std::clamp(std::nearbyint(x / g.scale), g.low, g.high);
+}
+
+/// The gradient of x from that of its stored form, and what it adds to that of what is learned.
+double through(const Reference::Grid& g, double x, double d, double& d_learned) {
+  const double steps = x / g.scale, q = stored(g, x);
+  const bool clipped = std::abs(q - steps) > 0.5;
+  if (g.clip)
+    d_learned += clipped ? d * q / g.high : 0;
+  else
+    d_learned += d * (clipped ? q : q - steps) * g.gradient_scale;
+  return clipped ? 0 : d;
+}
+
+}  // namespace
+
+void Reference::onto_grid(const std::map<NodeId, Grid>& grids, NodeId id, std::vector<double>& values,
+                          std::vector<std::vector<double>>& kept) const {
+  const auto found = grids.find(id);
+  if (found == grids.end()) return;
+  kept[static_cast<std::size_t>(id)] = values;
+  for (double& x : values) x = stored(found->second, x) * found->second.scale;
+}
+
+void Reference::through_grid(const std::map<NodeId, Grid>& grids, NodeId id,
+                             const std::vector<std::vector<double>>& kept) {
+  const auto found = grids.find(id);
+  if (found == grids.end()) return;
+  const auto index = static_cast<std::size_t>(id);
+  for (std::size_t i = 0; i < kept[index].size(); ++i)
+    d_values_[index][i] =
+        through(found->second, kept[index][i], d_values_[index][i], gradients[found->second.name][0]);
+}
+
+std::vector<double> Reference::weights_on_grid(NodeId id) const {
+  std::vector<double> weights = *constant_of(id, ".weight");
+  const auto found = weight_grids.find(id);
+  if (found == weight_grids.end()) return weights;
+  const std::size_t channels = found->second.size(), taps = weights.size() / channels;
+  const bool last = layer_weights(graph_[id].op)->channels_last;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const Grid& grid = found->second[last ? i % channels : i / taps];
+    weights[i] = stored(grid, weights[i]) * grid.scale;
+  }
+  return weights;
+}
+
+void Reference::through_weight_grids(NodeId id) {
+  const auto found = weight_grids.find(id);
+  if (found == weight_grids.end()) return;
+  const auto& weights = *constant_of(id, ".weight");
+  const std::size_t channels = found->second.size(), taps = weights.size() / channels;
+  const bool last = layer_weights(graph_[id].op)->channels_last;
+  std::vector<double>& d_step = gradients[found->second.front().name];
+  d_step.assign(channels, 0.0);
+  std::vector<double>& d = gradient_of(id, ".weight");
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::size_t k = last ? i % channels : i / taps;
+    d[i] = through(found->second[k], weights[i], d[i], d_step[k]);
+  }
+}
+
+}  // namespace linnet::train
