@@ -121,4 +121,23 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
   drawn_ = width(text);
 }
 
+StatusLine::StatusLine() : terminal_(::isatty(STDERR_FILENO) == 1), last_(std::chrono::steady_clock::now()) {}
+
+void StatusLine::update(const std::function<std::string()>& text) {
+  using namespace std::chrono_literals;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_ < (terminal_ ? 100ms : 30000ms)) return;
+  last_ = now;
+  const std::string line = text();
+  if (!terminal_) return note(line);
+  fmt::print(stderr, "\r{:<{}}", line, drawn_);
+  std::fflush(stderr);
+  drawn_ = width(line);
+}
+
+void StatusLine::clear() {
+  if (drawn_ > 0) fmt::print(stderr, "\r{:<{}}\r", "", drawn_);
+  drawn_ = 0;
+}
+
 }  // namespace linnet::cli

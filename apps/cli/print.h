@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,22 @@ class ProgressBar {
   bool terminal_;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
+  std::size_t drawn_ = 0;  ///< characters on the line now
+  std::chrono::steady_clock::time_point last_;
+};
+
+/// One line about work under way: redrawn in its place on a terminal, else printed every half a minute. On
+/// stderr.
+class StatusLine {
+ public:
+  StatusLine();
+  /// `text` is asked for only when it is time to draw it.
+  void update(const std::function<std::string()>& text);
+  /// Takes the line away, before something else is printed.
+  void clear();
+
+ private:
+  bool terminal_;
   std::size_t drawn_ = 0;  ///< characters on the line now
   std::chrono::steady_clock::time_point last_;
 };

@@ -28,6 +28,7 @@ void add_plan(CLI::App& app, Action& action);
 void add_convert(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
+void add_train(CLI::App& app, Action& action);
 void add_pull(CLI::App& app, Action& action);
 
 }  // namespace linnet::cli

@@ -13,6 +13,7 @@ void add_verbs(CLI::App& app, Action& action) {
   add_convert(app, action);
   add_compare(app, action);
   add_quantize(app, action);
+  add_train(app, action);
 #ifdef LINNET_HAS_HUB
   add_pull(app, action);
 #endif

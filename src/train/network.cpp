@@ -518,6 +518,8 @@ Result<AlignedVector<float>> Network::stored_values(std::string_view name) const
   return fail("{}: node \"{}\" has no grid", impl_->graph.name, name);
 }
 
+void Network::set_steps(std::uint64_t steps) { impl_->machine.step = steps; }
+
 std::int64_t Network::bytes() const {
   const Impl& m = *impl_;
   const std::size_t floats =

@@ -88,6 +88,9 @@ class Network {
   /// n x H x W x C, while its images are there. Errors: the network has no grid of that name.
   Result<AlignedVector<float>> stored_values(std::string_view name) const;
 
+  /// Training passes so far, which dropout draws by: a run that goes on says how many there were.
+  void set_steps(std::uint64_t steps);
+
   /// Bytes of all that was allocated for values, gradients and scratch.
   std::int64_t bytes() const;
   std::vector<LayerTime> times() const;

@@ -1,0 +1,118 @@
+#include "train_options.h"
+
+#include <charconv>
+
+namespace linnet::cli {
+namespace {
+
+Result<data::RandAugment> parse_rand_augment(const std::string& text) {
+  data::RandAugment result;
+  const char* const end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, result.operations);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ',' ||
+      std::from_chars(first.ptr + 1, end, result.magnitude).ptr != end)
+    return usage("--rand-augment takes OPERATIONS,MAGNITUDE, as in 2,9; not \"{}\"", text);
+  LINNET_CHECK(data::check(result));
+  return result;
+}
+
+/// Crops of a picture that is as small as the input; parts of a photograph that is larger.
+Result<data::Augmentation> augmentation_of(const TrainOptions& options, int resolution) {
+  data::Augmentation result;
+  if (options.augment == "standard") {
+    result.flip = true;
+    if (resolution <= 64)
+      result.crop_padding = resolution / 8;
+    else
+      result.resized_crop = data::ResizedCrop{.smallest_area = 0.25};
+  } else if (options.augment != "none") {
+    return usage("--augment takes none or standard, not \"{}\"", options.augment);
+  }
+  if (!options.rand_augment.empty()) {
+    LINNET_TRY(result.rand_augment, parse_rand_augment(options.rand_augment));
+  }
+  result.cutout = options.cutout;
+  return result;
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& verb, TrainOptions& options) {
+  train::Recipe& recipe = options.recipe;
+  verb.add_option(
+          "--model", options.model,
+          "A family, such as mobilenet_v1:width=0.5,stem_stride=1; classes and, for CIFAR-10, resolution "
+          "are the data's where it does not say them")
+      ->option_text("M")
+      ->required();
+  verb.add_option(
+          "--data", options.data,
+          "cifar10:DIR; a folder with one sub-folder a class; or a folder with two such, train and test")
+      ->option_text("D")
+      ->required();
+  verb.add_option("--out", options.out, "The run's folder: model, metrics, report, checkpoint")
+      ->option_text("DIR")
+      ->required();
+  verb.add_flag("--resume", options.resume, "Go on from the checkpoint in DIR, where there is one");
+  verb.add_option("--epochs", recipe.epochs, "Passes over the data")->capture_default_str();
+  verb.add_option("--batch-size", recipe.batch, "Images a step")->capture_default_str();
+  verb.add_option("--lr", recipe.rate, "The largest learning rate")->capture_default_str();
+  verb.add_option("--momentum", recipe.momentum, "Of SGD")->capture_default_str();
+  verb.add_flag("--nesterov", recipe.nesterov, "Nesterov's momentum");
+  verb.add_option("--optimizer", options.optimizer, "sgd or adamw")->capture_default_str();
+  verb.add_option("--weight-decay", recipe.weight_decay, "Not of biases and batch norms")
+      ->capture_default_str();
+  verb.add_option("--schedule", options.schedule, "step (times 0.2 every 60 epochs), cosine or one-cycle")
+      ->capture_default_str();
+  verb.add_option("--warm-up", recipe.warm_up, "Epochs in which the rate grows to its largest")
+      ->capture_default_str();
+  verb.add_option("--label-smoothing", recipe.label_smoothing, "Share of the target that all classes have")
+      ->capture_default_str();
+  verb.add_option("--ema", recipe.average,
+                  "Decay of the weights' moving average, which becomes the result; 0: none")
+      ->capture_default_str();
+  verb.add_option("--clip", recipe.clip, "The largest norm of the gradients; 0: as they are")
+      ->capture_default_str();
+  verb.add_option("--dropout", recipe.dropout, "Before the classifier")->capture_default_str();
+  verb.add_option("--norm-momentum", recipe.norm_momentum, "A batch's share in the running statistics")
+      ->capture_default_str();
+  verb.add_option("--initialisation", options.initialisation,
+                  "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)")
+      ->capture_default_str();
+  verb.add_option("--augment", options.augment,
+                  "none, or standard: flips, and crops (small pictures) or parts (photographs)")
+      ->capture_default_str();
+  verb.add_option("--cutout", options.cutout, "Edge of a square that is blanked out, in pixels")
+      ->capture_default_str();
+  verb.add_option("--rand-augment", options.rand_augment, "OPERATIONS,MAGNITUDE, such as 2,9");
+  verb.add_option("--mixup", recipe.mixup, "Alpha; 0: none")->capture_default_str();
+  verb.add_option("--seed", recipe.seed, "Of weights, order and augmentation")->capture_default_str();
+  verb.add_option(
+      "--hold-out", options.hold_out,
+      "Pictures kept from training, of every class its share, to validate with after each epoch; by "
+      "default a tenth, 0 for none");
+  verb.add_option("--checkpoint-every", options.checkpoint_seconds, "Seconds")->capture_default_str();
+}
+
+Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {
+  train::Recipe recipe = options.recipe;
+  if (options.optimizer == "adamw")
+    recipe.optimizer = train::OptimizerKind::kAdamW;
+  else if (options.optimizer != "sgd")
+    return usage("--optimizer takes sgd or adamw, not \"{}\"", options.optimizer);
+  if (options.schedule == "cosine")
+    recipe.schedule = train::ScheduleKind::kCosine;
+  else if (options.schedule == "one-cycle")
+    recipe.schedule = train::ScheduleKind::kOneCycle;
+  else if (options.schedule != "step")
+    return usage("--schedule takes step, cosine or one-cycle, not \"{}\"", options.schedule);
+  if (options.initialisation == "he-xavier")
+    recipe.initialisation = train::Initialisation::kHeXavier;
+  else if (options.initialisation != "he")
+    return usage("--initialisation takes he or he-xavier, not \"{}\"", options.initialisation);
+  LINNET_TRY(recipe.augmentation, augmentation_of(options, resolution));
+  LINNET_CHECK(train::check(recipe));
+  return recipe;
+}
+
+}  // namespace linnet::cli

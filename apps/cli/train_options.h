@@ -1,0 +1,37 @@
+// What `linnet train` takes, and the recipe that it means.
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "train/run/recipe.h"
+
+namespace linnet::cli {
+
+struct TrainOptions {
+  std::string model;
+  std::string data;
+  std::string out;
+  bool resume = false;
+  int threads = 0;
+  int hold_out = -1;  ///< pictures; -1: a tenth
+  double checkpoint_seconds = 60;
+  bool json = false;
+
+  train::Recipe recipe;
+  std::string optimizer = "sgd";
+  std::string schedule = "step";
+  std::string initialisation = "he";
+  std::string augment = "standard";
+  std::string rand_augment;  ///< "OPERATIONS,MAGNITUDE"
+  int cutout = 0;            ///< pixels
+};
+
+void add_train_options(CLI::App& verb, TrainOptions& options);
+
+/// The recipe for inputs of `resolution` pixels. Errors (kUsage): a name that does not exist, a number out of
+/// its range.
+Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution);
+
+}  // namespace linnet::cli

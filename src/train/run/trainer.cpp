@@ -1,0 +1,327 @@
+#include "train/run/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "data/batches.h"
+#include "train/loss.h"
+#include "train/moving_average.h"
+#include "train/run/checkpoint.h"
+
+namespace linnet::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Schedule schedule_of(const Recipe& recipe, std::int64_t epoch_steps) {
+  return {.kind = recipe.schedule,
+          .base = recipe.rate,
+          .steps = recipe.epochs * epoch_steps,
+          .epoch_steps = epoch_steps,
+          .warm_up = std::llround(recipe.warm_up * static_cast<double>(epoch_steps))};
+}
+
+std::unique_ptr<Optimizer> optimizer_of(const Recipe& recipe, std::span<const Parameter> parameters) {
+  if (recipe.optimizer == OptimizerKind::kAdamW)
+    return make_adamw(parameters, {.weight_decay = recipe.weight_decay});
+  return make_sgd(
+      parameters,
+      {.momentum = recipe.momentum, .nesterov = recipe.nesterov, .weight_decay = recipe.weight_decay});
+}
+
+/// Recipe and identity in one JSON object.
+std::string everything(const Recipe& recipe, const std::string& identity) {
+  auto json = nlohmann::ordered_json::parse(to_json(recipe));
+  if (!identity.empty()) json.update(nlohmann::ordered_json::parse(identity));
+  return json.dump();
+}
+
+data::BatchOptions batch_options(const Graph& graph, const Recipe& recipe, const RunOptions& options) {
+  return {.size = recipe.batch,
+          .input = graph.input_shape(),
+          .preprocessing = *graph.preprocessing,
+          .seed = recipe.seed,
+          .threads = options.loaders,
+          .report = options.warn};
+}
+
+}  // namespace
+
+std::filesystem::path checkpoint_path(const std::filesystem::path& folder) {
+  return folder / "checkpoint" / "last.safetensors";
+}
+
+struct Trainer::Impl {
+  RunData data;
+  Recipe recipe;
+  ThreadPool& pool;
+  RunOptions options;
+  int classes;
+  Network network;
+  std::unique_ptr<Optimizer> optimizer;
+  std::optional<MovingAverage> average;
+  std::unique_ptr<data::Batches> batches = nullptr;
+  data::BatchOptions plain_batches = {};  ///< as they are prepared for validation
+  Schedule schedule = {};
+  Checkpoint state = {};
+  AlignedVector<float> targets = {};
+  AlignedVector<float> d_scores = {};
+
+  Impl(RunData d, const Recipe& r, ThreadPool& p, RunOptions o, int k, Network n)
+      : data(std::move(d)),
+        recipe(r),
+        pool(p),
+        options(std::move(o)),
+        classes(k),
+        network(std::move(n)),
+        optimizer(optimizer_of(recipe, network.parameters())) {
+    if (recipe.average > 0) average.emplace(network, recipe.average);
+  }
+
+  /// Everything that changes from step to step.
+  std::map<std::string, std::span<float>> arrays() {
+    std::map<std::string, std::span<float>> result = {{"weights", network.values()},
+                                                      {"statistics", network.statistics()},
+                                                      {"optimizer", optimizer->state()}};
+    if (average) result["average"] = average->state();
+    return result;
+  }
+  std::int64_t epoch_steps() const { return schedule.epoch_steps; }
+  std::int64_t all_steps() const { return schedule.steps; }
+
+  Result<void> restore(Checkpoint checkpoint);
+  void save();
+  void fill_targets(const data::Batch& batch);
+  Result<void> train_on(const data::Batch& batch);
+  Result<EpochRecord> close_epoch();
+  Result<void> validate(EpochRecord& record);
+  void swap_average() {
+    if (average) average->swap();
+  }
+};
+
+Result<void> Trainer::Impl::restore(Checkpoint checkpoint) {
+  const std::string path = checkpoint_path(options.folder).string();
+  if (const std::string difference = first_difference(state.recipe, checkpoint.recipe); !difference.empty())
+    return usage(
+        "{}: the run that it belongs to was another: {}. Say the same as then, or give --out another folder",
+        path, difference);
+  for (const auto& [name, values] : arrays()) {
+    const auto saved = checkpoint.arrays.find(name);
+    const std::size_t size = saved == checkpoint.arrays.end() ? 0 : saved->second.size();
+    if (size != values.size())
+      return fail("{}: holds {} values of \"{}\" where this network has {}", path, size, name, values.size());
+    if (size > 0) std::ranges::copy(saved->second, values.begin());
+  }
+  if (checkpoint.step < 0 || checkpoint.step > all_steps())
+    return fail("{}: says it is at step {} of {}", path, checkpoint.step, all_steps());
+  network.set_steps(static_cast<std::uint64_t>(checkpoint.step));
+  state = std::move(checkpoint);
+  state.arrays.clear();
+  return {};
+}
+
+/// A checkpoint that cannot be written costs a warning: the one before is still whole.
+void Trainer::Impl::save() {
+  std::map<std::string, std::span<const float>> now;
+  for (const auto& [name, values] : arrays()) now[name] = values;
+  if (const auto written = write_checkpoint(state, now, checkpoint_path(options.folder));
+      !written && options.warn)
+    options.warn(
+        Error{fmt::format("{}. The run goes on; the last good checkpoint stays", written.error().message)});
+}
+
+void Trainer::Impl::fill_targets(const data::Batch& batch) {
+  const auto n = static_cast<std::size_t>(batch.images);
+  const auto k = static_cast<std::size_t>(classes);
+  targets.resize(n * k);
+  train::fill_targets(batch.labels, classes, recipe.label_smoothing, targets);
+  if (batch.lambda == 1) return;
+  const AlignedVector<float> own = targets;
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t c = 0; c < k; ++c)
+      targets[i * k + c] = batch.lambda * own[i * k + c] + (1 - batch.lambda) * own[(n - 1 - i) * k + c];
+}
+
+Result<void> Trainer::Impl::train_on(const data::Batch& batch) {
+  const auto images = std::span(batch.pixels)
+                          .first(static_cast<std::size_t>(batch.images) *
+                                 static_cast<std::size_t>(plain_batches.input.size()));
+  fill_targets(batch);
+  LINNET_TRY(const std::span<const float> scores, network.forward(images, true));
+  d_scores.resize(scores.size());
+  const Loss loss = softmax_cross_entropy(scores, targets, classes, d_scores);
+  if (!std::isfinite(loss.mean))
+    return fail(
+        "the loss is {} in step {} of epoch {}: the run has diverged. Lower --lr (it is {}), clip gradients "
+        "(--clip 1) or warm up longer (--warm-up); {} is from before",
+        loss.mean, state.step % epoch_steps() + 1, state.step / epoch_steps() + 1, recipe.rate,
+        checkpoint_path(options.folder).string());
+  LINNET_CHECK(network.backward(d_scores));
+  if (recipe.clip > 0) clip_gradients(network.parameters(), recipe.clip);
+  optimizer->step(schedule.rate(state.step), pool);
+  if (average) average->update(pool);
+  ++state.step;
+  state.loss_sum += loss.mean * batch.images;
+  state.correct += loss.correct;
+  state.images += batch.images;
+  return {};
+}
+
+Result<void> Trainer::Impl::validate(EpochRecord& record) {
+  data::BatchOptions once = plain_batches;
+  once.epochs = 1;
+  LINNET_TRY(const auto all, data::Batches::make(data.validation, once));
+  double loss = 0;
+  std::int64_t images = 0, correct = 0;
+  for (;;) {
+    LINNET_TRY(const data::Batch* batch, all->next());
+    if (!batch) break;
+    if (batch->images == 0) continue;
+    const auto n = static_cast<std::size_t>(batch->images);
+    targets.resize(n * static_cast<std::size_t>(classes));
+    train::fill_targets(batch->labels, classes, 0, targets);
+    LINNET_TRY(const std::span<const float> scores,
+               network.forward(
+                   std::span(batch->pixels).first(n * static_cast<std::size_t>(once.input.size())), false));
+    const Loss part = softmax_cross_entropy(scores, targets, classes, {});
+    loss += part.mean * batch->images;
+    correct += part.correct;
+    images += batch->images;
+  }
+  record.validation_loss = loss / static_cast<double>(images);
+  record.validation_top1 = static_cast<double>(correct) / static_cast<double>(images);
+  return {};
+}
+
+Result<EpochRecord> Trainer::Impl::close_epoch() {
+  const auto images = static_cast<double>(state.images);
+  EpochRecord record = {.epoch = state.step / epoch_steps(),
+                        .learning_rate = schedule.rate(state.step - 1),
+                        .loss = state.loss_sum / images,
+                        .top1 = static_cast<double>(state.correct) / images,
+                        .seconds = state.seconds,
+                        .images_per_second = images / state.seconds};
+  if (!data.validation.items.empty()) {
+    swap_average();
+    const Result<void> done = validate(record);
+    swap_average();
+    LINNET_CHECK(done);
+  }
+  state.history.push_back(record);
+  state.loss_sum = state.seconds = 0;
+  state.correct = state.images = 0;
+  return record;
+}
+
+Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& recipe, ThreadPool& pool,
+                              RunOptions options) {
+  LINNET_CHECK(check(recipe));
+  if (!graph.preprocessing) return fail("{}: has no preprocessing to train with", graph.name);
+  const auto path = checkpoint_path(options.folder);
+  std::error_code code;
+  const bool there = std::filesystem::exists(path, code);
+  if (there && !options.resume)
+    return usage("{}: holds a run already. --resume goes on with it; --out another folder starts a new one",
+                 options.folder.string());
+  std::filesystem::create_directories(path.parent_path(), code);
+  if (code)
+    return fail("{}: cannot be made: {}; give --out a folder that can be written to",
+                path.parent_path().string(), code.message());
+  LINNET_TRY(Network network, Network::make(graph, recipe.batch, pool,
+                                            {.isa = options.isa,
+                                             .momentum = recipe.norm_momentum,
+                                             .dropout = recipe.dropout,
+                                             .seed = recipe.seed}));
+  auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options),
+                                     graph.output_shape().c, std::move(network));
+  Impl& m = *impl;
+  m.state.recipe = everything(recipe, m.options.identity);
+  m.plain_batches = batch_options(graph, recipe, m.options);
+  data::BatchOptions augmented = m.plain_batches;
+  augmented.augmentation = recipe.augmentation;
+  augmented.mixup = recipe.mixup;
+  augmented.epochs = recipe.epochs;
+  if (std::ssize(m.data.train.items) < recipe.batch)
+    return usage(
+        "{}: holds {} pictures to train with, fewer than one batch of {}; choose a smaller --batch-size",
+        m.data.train.name, m.data.train.items.size(), recipe.batch);
+  m.schedule = schedule_of(recipe, std::ssize(m.data.train.items) / recipe.batch);
+  if (there) {
+    LINNET_TRY(Checkpoint checkpoint, read_checkpoint(path));
+    LINNET_CHECK(m.restore(std::move(checkpoint)));
+  }
+  if (m.state.step < m.all_steps()) {
+    LINNET_TRY(m.batches,
+               data::Batches::make(m.data.train, augmented,
+                                   {m.state.step / m.epoch_steps(), m.state.step % m.epoch_steps()}));
+  }
+  return Trainer(std::move(impl));
+}
+
+Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& stop) {
+  Impl& m = *impl_;
+  double trained = 0;  // seconds, without validation and checkpoints
+  std::int64_t images = 0;
+  auto last_save = Clock::now();
+  while (m.state.step < m.all_steps()) {
+    if (stop) {
+      m.save();
+      return false;
+    }
+    const auto start = Clock::now();
+    LINNET_TRY(const data::Batch* batch, m.batches->next());
+    LINNET_CHECK(m.train_on(*batch));
+    const double took = seconds_since(start);
+    trained += took;
+    m.state.seconds += took;
+    images += batch->images;
+    if (observer.step) {
+      const auto so_far = static_cast<double>(m.state.images);
+      const double speed = static_cast<double>(images) / trained;
+      observer.step(
+          {.epoch = (m.state.step - 1) / m.epoch_steps() + 1,
+           .epochs = m.recipe.epochs,
+           .step = (m.state.step - 1) % m.epoch_steps() + 1,
+           .steps = m.epoch_steps(),
+           .learning_rate = m.schedule.rate(m.state.step - 1),
+           .loss = m.state.loss_sum / so_far,
+           .top1 = static_cast<double>(m.state.correct) / so_far,
+           .images_per_second = speed,
+           .seconds_left = static_cast<double>((m.all_steps() - m.state.step) * m.recipe.batch) / speed});
+    }
+    if (m.state.step % m.epoch_steps() == 0) {
+      LINNET_TRY(const EpochRecord record, m.close_epoch());
+      m.save();
+      last_save = Clock::now();
+      if (observer.epoch) observer.epoch(record);
+    } else if (seconds_since(last_save) >= m.options.checkpoint_seconds) {
+      m.save();
+      last_save = Clock::now();
+    }
+  }
+  return true;
+}
+
+std::int64_t Trainer::steps_done() const { return impl_->state.step; }
+const std::vector<EpochRecord>& Trainer::history() const { return impl_->state.history; }
+
+Graph Trainer::graph() {
+  impl_->swap_average();
+  Graph result = impl_->network.to_graph();
+  impl_->swap_average();
+  return result;
+}
+
+Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer::~Trainer() = default;
+
+}  // namespace linnet::train
