@@ -86,6 +86,13 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
       ->capture_default_str();
   verb.add_option("--rand-augment", options.rand_augment, "OPERATIONS,MAGNITUDE, such as 2,9");
   verb.add_option("--mixup", recipe.mixup, "Alpha; 0: none")->capture_default_str();
+  verb.add_flag("--qat", options.qat,
+                "The last tenth of the epochs trains the int8 model, from the float one");
+  verb.add_option("--qat-epochs", recipe.qat_epochs, "So many of the epochs instead");
+  verb.add_option("--qat-lr", recipe.qat_rate, "Its largest learning rate")->capture_default_str();
+  verb.add_option("--qat-delay", recipe.qat_delay,
+                  "Share of its steps after which batch norms keep their statistics")
+      ->capture_default_str();
   verb.add_option("--seed", recipe.seed, "Of weights, order and augmentation")->capture_default_str();
   verb.add_option(
       "--hold-out", options.hold_out,
@@ -111,6 +118,7 @@ Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {
   else if (options.initialisation != "he")
     return usage("--initialisation takes he or he-xavier, not \"{}\"", options.initialisation);
   LINNET_TRY(recipe.augmentation, augmentation_of(options, resolution));
+  if (options.qat && recipe.qat_epochs == 0) recipe.qat_epochs = (recipe.epochs + 9) / 10;
   LINNET_CHECK(train::check(recipe));
   return recipe;
 }

@@ -26,6 +26,7 @@ struct TrainOptions {
   std::string augment = "standard";
   std::string rand_augment;  ///< "OPERATIONS,MAGNITUDE"
   int cutout = 0;            ///< pixels
+  bool qat = false;          ///< a tenth of the epochs, where the recipe says no number
 };
 
 void add_train_options(CLI::App& verb, TrainOptions& options);

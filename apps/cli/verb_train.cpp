@@ -86,6 +86,15 @@ Result<Evaluation> evaluate_on(const Graph& graph, const data::Dataset& set, int
   return evaluate(classifier, set, 0);
 }
 
+Result<Graph> quantized_after_training(const Graph& trained, const std::string& data, int threads) {
+  LINNET_TRY(const std::vector<quantize::Image> calibration,
+             quantize::read_images(trained, data, kCalibration));
+  quantize::Options usual;
+  usual.threads = threads;
+  LINNET_TRY(quantize::Quantized quantized, quantize::to_int8(trained, calibration, usual));
+  return std::move(quantized.graph);
+}
+
 Result<int> run(const TrainOptions& options) {
   const int threads = options.threads > 0 ? options.threads : default_threads();
   LINNET_TRY(data::TrainingData data, data::open_training_data(options.data));
@@ -147,12 +156,10 @@ Result<int> run(const TrainOptions& options) {
   const fs::path model = folder / "model.safetensors";
   const fs::path int8_model = folder / "model.int8.safetensors";
   LINNET_CHECK(formats::write_safetensors(trained, model));
-  LINNET_TRY(const std::vector<quantize::Image> calibration,
-             quantize::read_images(trained, options.data, kCalibration));
-  quantize::Options usual;
-  usual.threads = threads;
-  LINNET_TRY(const quantize::Quantized quantized, quantize::to_int8(trained, calibration, usual));
-  LINNET_CHECK(formats::write_safetensors(quantized.graph, int8_model));
+  LINNET_TRY(const Graph quantized, recipe.qat_epochs > 0
+                                        ? trainer.int8()
+                                        : quantized_after_training(trained, options.data, threads));
+  LINNET_CHECK(formats::write_safetensors(quantized, int8_model));
 
   double seconds = 0;
   for (const train::EpochRecord& record : trainer.history()) seconds += record.seconds;
@@ -168,7 +175,7 @@ Result<int> run(const TrainOptions& options) {
                {"int8_model", int8_model.string()}};
   if (!kept_test.items.empty()) {
     LINNET_TRY(const Evaluation real, evaluate_on(trained, kept_test, threads));
-    LINNET_TRY(const Evaluation int8, evaluate_on(quantized.graph, kept_test, threads));
+    LINNET_TRY(const Evaluation int8, evaluate_on(quantized, kept_test, threads));
     json["top1"] = real.tally.top1();
     json["int8_top1"] = int8.tally.top1();
     if (!options.json)

@@ -15,4 +15,7 @@ namespace linnet::quantize {
 Result<std::vector<Image>> read_images(const Graph& graph, std::string_view folder, std::size_t limit,
                                        const std::function<void(std::size_t, std::size_t)>& progress = {});
 
+/// The same of a data set that is open. A picture that cannot be read is left out. Errors: none can be.
+Result<std::vector<Image>> read_images(const Graph& graph, const data::Dataset& dataset, std::size_t limit);
+
 }  // namespace linnet::quantize

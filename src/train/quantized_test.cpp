@@ -1,11 +1,16 @@
 // Quantisation-aware training: its gradients against the textbook, and the integers that come out of it.
+#include "graph/quantized.h"
+
+#include <filesystem>
+#include <map>
+
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cpu/executor.h"
 #include "formats/safetensors/safetensors.h"
 #include "graph/families/family.h"
 #include "graph/passes/passes.h"
-#include "graph/quantized.h"
 #include "graph/random_graph.h"
 #include "quantize/quantize.h"
 #include "reference/interpreter.h"
@@ -150,6 +155,218 @@ TEST(quantized_training, gradients_are_the_textbooks_in_random_graphs_on_every_i
         FAIL() << fmt::format("seed {}, {}, {} threads\n{}", seed, to_string(isa), threads, dump(p.graph));
     }
   }
+}
+
+/// A step of SGD; the loss before it.
+double step(Network& network, Optimizer& optimizer, const Problem& p, float rate, ThreadPool& pool) {
+  const auto scores = network.forward(p.pixels, true).value();
+  std::vector<float> d_scores(scores.size());
+  const Loss loss = softmax_cross_entropy(scores, p.targets, p.graph.output_shape().c, d_scores);
+  EXPECT_TRUE(network.backward(d_scores));
+  optimizer.step(rate, pool);
+  return loss.mean;
+}
+
+std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
+
+/// What an executor gives at every node, by its name.
+std::map<std::string, std::vector<float>> outputs_of(Executor& executor, const Problem& p) {
+  std::map<std::string, std::vector<float>> outputs;
+  std::vector<float> scores(static_cast<std::size_t>(p.images * p.graph.output_shape().c));
+  EXPECT_TRUE(executor.run(p.images, p.pixels, scores, [&](const Node& node, std::span<const float> v) {
+    outputs[node.name] = copy(v);
+  }));
+  return outputs;
+}
+
+/// A network after a few steps, the last ones with frozen statistics.
+Network trained_network(const Problem& p, ThreadPool& pool, int steps = 6) {
+  Network network = Network::make(p.graph, p.images, pool, {.int8 = int8_of(p)}).value();
+  const auto optimizer = make_sgd(network.parameters(), {.momentum = 0.9f});
+  for (int i = 0; i < steps; ++i) {
+    network.freeze_statistics(i >= steps / 2);
+    step(network, *optimizer, p, 0.005f, pool);
+  }
+  return network;
+}
+
+/// Equal at every node: the interpreter on the graph as training has it, and the engine on the file, on every
+/// ISA.
+void expect_engine_equals(const Graph& inside, const Problem& p) {
+  const auto path =
+      std::filesystem::temp_directory_path() / fmt::format("linnet_qat_{}.safetensors", getpid());
+  ASSERT_TRUE(formats::write_safetensors(inside, path));
+  const auto exported = formats::read_safetensors(path);
+  std::filesystem::remove(path);
+  ASSERT_TRUE(exported) << exported.error().message;
+  EXPECT_EQ(*exported, inside);
+  reference::Interpreter interpreter(inside);
+  const auto expected = outputs_of(interpreter, p);
+  for (const cpu::Isa isa : cpu::available_isas()) {
+    const auto engine = cpu::make_executor(*exported, {.threads = 2, .isa = isa}).value();
+    for (const auto& [name, values] : outputs_of(*engine, p))
+      ASSERT_EQ(values, expected.at(name)) << "node " << name << ", " << to_string(isa);
+  }
+}
+
+/// Shares of the values that training's float passes and the integers agree on.
+struct Agreement {
+  std::int64_t values = 0, equal = 0, within_one = 0;
+  double share(std::int64_t part) const { return static_cast<double>(part) / static_cast<double>(values); }
+};
+
+/// Node by node, each from the integers of its own inputs.
+Agreement agreement(Network& network, const Graph& int8, const Problem& p) {
+  EXPECT_TRUE(network.forward(p.pixels, false));
+  reference::Interpreter interpreter(int8);
+  Agreement found;
+  for (const auto& [name, integers] : outputs_of(interpreter, p)) {
+    const auto fake = network.stored_values(name);
+    if (!fake) continue;  // a pad
+    const auto node = std::ranges::find(int8.nodes, name, &Node::name);
+    for (std::size_t i = 0; i < integers.size(); ++i) {
+      const double apart =
+          std::abs(double{integers[i]} - double{(*fake)[i]}) / double{node->quantization->scale};
+      ++found.values;
+      found.equal += apart < 0.5 ? 1 : 0;
+      found.within_one += apart < 1.5 ? 1 : 0;
+    }
+  }
+  return found;
+}
+
+TEST(quantized_training, what_is_exported_runs_as_the_integers_inside_training) {
+  for (const char* model : kFamilies) {
+    SCOPED_TRACE(model);
+    const Problem p = make_problem(family(model), 4, 7);
+    ThreadPool pool(2);
+    Network network = trained_network(p, pool);
+    const Graph int8 = network.to_int8().value();
+    expect_engine_equals(int8, p);
+    const Agreement found = agreement(network, int8, p);
+    RecordProperty(std::string(model).substr(0, std::string(model).find(':')),
+                   fmt::format("{:.5f} {:.5f}", found.share(found.equal), found.share(found.within_one)));
+    fmt::print("{}: {:.3f} % of {} values equal, {:.3f} % within one\n", model,
+               100 * found.share(found.equal), found.values, 100 * found.share(found.within_one));
+    EXPECT_GT(found.share(found.equal), 0.97);
+    EXPECT_GT(found.share(found.within_one), 0.999);
+  }
+}
+
+TEST(quantized_training, random_graphs_are_exported_as_the_integers_inside_training) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    const Problem p = make_problem(random_graph(seed), 2, seed);
+    ThreadPool pool(2);
+    Network network = trained_network(p, pool, 2);
+    const Graph int8 = network.to_int8().value();
+    expect_engine_equals(int8, p);
+    const Agreement found = agreement(network, int8, p);
+    EXPECT_GT(found.share(found.equal), 0.95);
+    EXPECT_GT(found.share(found.within_one), 0.99);
+    if (::testing::Test::HasFailure()) FAIL() << fmt::format("seed {}\n{}", seed, dump(p.graph));
+  }
+}
+
+TEST(quantized_training, one_batch_is_learnt_by_heart_in_integers) {
+  for (const char* model : kFamilies) {
+    Problem p = make_problem(family(model), 16, 5);
+    for (float& target : p.targets) target = target > 0.5f ? 1.0f : 0.0f;
+    ThreadPool pool(2);
+    Network network = Network::make(p.graph, p.images, pool, {.int8 = int8_of(p)}).value();
+    const auto optimizer = make_sgd(network.parameters(), {.momentum = 0.9f});
+    for (int i = 0; i < 120; ++i) {
+      network.freeze_statistics(i >= 90);
+      step(network, *optimizer, p, i < 90 ? 0.02f : 0.005f, pool);
+    }
+    const auto engine = cpu::make_executor(network.to_int8().value(), {}).value();
+    std::vector<float> scores(p.targets.size());
+    ASSERT_TRUE(engine->run(p.images, p.pixels, scores));
+    EXPECT_LT(softmax_cross_entropy(scores, p.targets, 5, {}).mean, 0.05) << model;
+  }
+}
+
+TEST(quantized_training, folding_a_batch_norm_leaves_the_stored_weights) {
+  // Weights on their own grid are those of the export: one share of the weights may differ by a rounding.
+  const Problem p = make_problem(family(kFamilies[0]), 4, 3);
+  ThreadPool pool(1);
+  Network network = trained_network(p, pool);
+  const Graph int8 = network.to_int8().value();
+  const Graph trained = network.to_graph();
+  std::int64_t different = 0, all = 0;
+  for (const Node& node : int8.nodes) {
+    const auto layer = layer_weights(node.op);
+    if (!layer) continue;
+    const auto own = std::ranges::find(trained.nodes, node.name, &Node::name);
+    const auto raw = layer_weights(own->op)->weight.values();
+    const auto norm = std::ranges::find_if(trained.nodes, [&](const Node& n) {
+      return std::holds_alternative<BatchNorm>(n.op) &&
+             n.inputs[0] == static_cast<NodeId>(own - trained.nodes.begin());
+    });
+    const auto steps = parameter(network, node.name + ".weight_step");
+    const auto stored = layer->weight.values<std::int8_t>();
+    const std::size_t channels = steps.size(), taps = stored.size() / channels;
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+      const std::size_t k = layer->channels_last ? i % channels : i / taps;
+      const bool negative =
+          norm != trained.nodes.end() && std::get<BatchNorm>(norm->op).scale.values()[k] < 0;
+      const float q = std::clamp(std::nearbyint(raw[i] / steps[k]), -127.0f, 127.0f);
+      ++all;
+      different += stored[i] == static_cast<int>(negative ? -q : q) ? 0 : 1;
+    }
+  }
+  EXPECT_LE(different, all / 10000);
+}
+
+TEST(quantized_training, the_same_threads_give_the_same_bits_and_a_copied_state_goes_on) {
+  const Problem p = make_problem(family(kFamilies[2]), 7, 2);
+  const Problem other = make_problem(p.graph, 3, 99);
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    const Graph int8 = int8_of(p);
+    Network first = Network::make(p.graph, p.images, pool, {.int8 = int8}).value();
+    const auto optimizer = make_sgd(first.parameters(), {.momentum = 0.9f});
+    for (int i = 0; i < 2; ++i) step(first, *optimizer, p, 0.01f, pool);
+    // Scales and zero points are a part of the arrays: where another network started from does not matter.
+    Network second = Network::make(p.graph, p.images, pool, {.int8 = int8_of(other)}).value();
+    const auto copied = make_sgd(second.parameters(), {.momentum = 0.9f});
+    std::ranges::copy(first.values(), second.values().begin());
+    std::ranges::copy(first.statistics(), second.statistics().begin());
+    std::ranges::copy(optimizer->state(), copied->state().begin());
+    for (int i = 0; i < 2; ++i) {
+      step(first, *optimizer, p, 0.01f, pool);
+      step(second, *copied, p, 0.01f, pool);
+    }
+    EXPECT_EQ(copy(first.values()), copy(second.values())) << threads << " threads";
+    EXPECT_EQ(first.to_int8().value(), second.to_int8().value());
+  }
+}
+
+TEST(quantized_training, frozen_statistics_stay) {
+  const Problem p = make_problem(family(kFamilies[0]), 4, 2);
+  ThreadPool pool(2);
+  Network network = Network::make(p.graph, p.images, pool, {.int8 = int8_of(p)}).value();
+  network.freeze_statistics();
+  const auto before = copy(network.statistics());
+  const auto scores = copy(network.forward(p.pixels, true).value());
+  EXPECT_EQ(copy(network.statistics()), before);
+  EXPECT_EQ(copy(network.forward(p.pixels, false).value()), scores);
+  network.freeze_statistics(false);
+  ASSERT_TRUE(network.forward(p.pixels, true));
+  EXPECT_NE(copy(network.statistics()), before);
+}
+
+TEST(quantized_training, an_int8_graph_of_another_network_is_an_error) {
+  const Problem p = make_problem(family(kFamilies[0]), 2, 2);
+  const Problem other = make_problem(family(kFamilies[1]), 2, 2);
+  ThreadPool pool(1);
+  for (const Graph& wrong : {int8_of(other), p.graph}) {
+    const auto refused = Network::make(p.graph, 2, pool, {.int8 = wrong});
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("quantize the network itself"), std::string::npos);
+  }
+  const Network plain = Network::make(p.graph, 2, pool).value();
+  EXPECT_FALSE(plain.to_int8());
+  EXPECT_FALSE(plain.stored_values("features.0.0"));
 }
 
 }  // namespace

@@ -48,29 +48,37 @@ Result<void> check(const Recipe& r) {
   LINNET_CHECK(within(r.mixup, 0, 100, "--mixup"));
   LINNET_CHECK(within(double{r.dropout}, 0, 0.99, "--dropout"));
   LINNET_CHECK(within(double{r.norm_momentum}, 1e-6, 1, "--norm-momentum"));
+  LINNET_CHECK(within(r.qat_epochs, 0, r.epochs - 1, "--qat-epochs"));
+  LINNET_CHECK(within(double{r.qat_rate}, 1e-12, 1e3, "--qat-lr"));
+  LINNET_CHECK(within(r.qat_delay, 0, 1, "--qat-delay"));
   return {};
 }
 
 std::string to_json(const Recipe& r) {
-  return Json{{"epochs", r.epochs},
-              {"batch_size", r.batch},
-              {"optimizer", r.optimizer == OptimizerKind::kSgd ? "sgd" : "adamw"},
-              {"lr", r.rate},
-              {"momentum", r.momentum},
-              {"nesterov", r.nesterov},
-              {"weight_decay", r.weight_decay},
-              {"schedule", name_of(r.schedule)},
-              {"warm_up", r.warm_up},
-              {"label_smoothing", r.label_smoothing},
-              {"clip", r.clip},
-              {"ema", r.average},
-              {"mixup", r.mixup},
-              {"dropout", r.dropout},
-              {"norm_momentum", r.norm_momentum},
-              {"initialisation", r.initialisation == Initialisation::kHeFanOut ? "he" : "he-xavier"},
-              {"augmentation", augmentation_json(r.augmentation)},
-              {"seed", r.seed}}
-      .dump();
+  Json json = {{"epochs", r.epochs},
+               {"batch_size", r.batch},
+               {"optimizer", r.optimizer == OptimizerKind::kSgd ? "sgd" : "adamw"},
+               {"lr", r.rate},
+               {"momentum", r.momentum},
+               {"nesterov", r.nesterov},
+               {"weight_decay", r.weight_decay},
+               {"schedule", name_of(r.schedule)},
+               {"warm_up", r.warm_up},
+               {"label_smoothing", r.label_smoothing},
+               {"clip", r.clip},
+               {"ema", r.average},
+               {"mixup", r.mixup},
+               {"dropout", r.dropout},
+               {"norm_momentum", r.norm_momentum},
+               {"initialisation", r.initialisation == Initialisation::kHeFanOut ? "he" : "he-xavier"},
+               {"augmentation", augmentation_json(r.augmentation)},
+               {"seed", r.seed}};
+  if (r.qat_epochs > 0) {
+    json["qat_epochs"] = r.qat_epochs;
+    json["qat_lr"] = r.qat_rate;
+    json["qat_delay"] = r.qat_delay;
+  }
+  return json.dump();
 }
 
 std::string first_difference(const std::string& recipe, const std::string& was) {
