@@ -28,12 +28,17 @@ class Reference {
     double scale = 1;
     double low = -128;  ///< stored values less the zero point
     double high = 127;
-    bool clip = false;           ///< the largest value is learned, else the scale
+    bool clip = false;  ///< the largest value is learned, else the scale
     double gradient_scale = 1;
   };
   /// By node: of what its output is before its own activation, of its output, of its weights a channel.
   std::map<NodeId, Grid> before_grids, output_grids;
   std::map<NodeId, std::vector<Grid>> weight_grids;
+  /// By a grid's name: what another network stored. loss() takes it in place of its own rounding, which a
+  /// last bit may turn; how far from the nearest whole number it ever is, limits aside, is `apart`, 0.5 at
+  /// best.
+  std::map<std::string, std::vector<double>> stored;
+  double apart = 0;
   /// Batch norms take their running statistics.
   bool frozen = false;
 
@@ -61,8 +66,9 @@ class Reference {
   void through_activation(NodeId id, Activation activation);
   // reference_quantized.cpp:
   void onto_grid(const std::map<NodeId, Grid>& grids, NodeId id, std::vector<double>& values,
-                 std::vector<std::vector<double>>& kept) const;
-  void through_grid(const std::map<NodeId, Grid>& grids, NodeId id, const std::vector<std::vector<double>>& kept);
+                 std::vector<std::vector<double>>& kept);
+  void through_grid(const std::map<NodeId, Grid>& grids, NodeId id,
+                    const std::vector<std::vector<double>>& kept);
   std::vector<double> weights_on_grid(NodeId id) const;
   void through_weight_grids(NodeId id);
 

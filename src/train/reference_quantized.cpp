@@ -8,14 +8,14 @@
 namespace linnet::train {
 namespace {
 
-double stored(const Reference::Grid& g, double x) {
+double nearest(const Reference::Grid& g, double x) {
   return std::clamp(std::nearbyint(x / g.scale), g.low, g.high);
 }
 
-/// The gradient of x from that of its stored form, and what it adds to that of what is learned.
-double through(const Reference::Grid& g, double x, double d, double& d_learned) {
-  const double steps = x / g.scale, q = stored(g, x);
-  const bool clipped = std::abs(q - steps) > 0.5;
+/// The gradient of x from that of q * scale, and what it adds to that of what is learned.
+double through(const Reference::Grid& g, double x, double q, double d, double& d_learned) {
+  const double steps = x / g.scale;
+  const bool clipped = std::abs(q - steps) > 0.51;  // a half may have been rounded to either side
   if (g.clip)
     d_learned += clipped ? d * q / g.high : 0;
   else
@@ -26,21 +26,31 @@ double through(const Reference::Grid& g, double x, double d, double& d_learned) 
 }  // namespace
 
 void Reference::onto_grid(const std::map<NodeId, Grid>& grids, NodeId id, std::vector<double>& values,
-                          std::vector<std::vector<double>>& kept) const {
+                          std::vector<std::vector<double>>& kept) {
   const auto found = grids.find(id);
   if (found == grids.end()) return;
+  const Grid& g = found->second;
   kept[static_cast<std::size_t>(id)] = values;
-  for (double& x : values) x = stored(found->second, x) * found->second.scale;
+  const auto given = stored.find(g.name);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double steps = std::clamp(values[i] / g.scale, g.low, g.high);
+    const double q =
+        given == stored.end() ? nearest(g, values[i]) : std::nearbyint(given->second[i] / g.scale);
+    apart = std::max(apart, std::abs(q - steps));
+    values[i] = q * g.scale;
+  }
 }
 
 void Reference::through_grid(const std::map<NodeId, Grid>& grids, NodeId id,
                              const std::vector<std::vector<double>>& kept) {
   const auto found = grids.find(id);
   if (found == grids.end()) return;
+  const Grid& g = found->second;
   const auto index = static_cast<std::size_t>(id);
+  const auto& on_grid = &grids == &output_grids ? values_[index] : before_[index];
   for (std::size_t i = 0; i < kept[index].size(); ++i)
-    d_values_[index][i] =
-        through(found->second, kept[index][i], d_values_[index][i], gradients[found->second.name][0]);
+    d_values_[index][i] = through(g, kept[index][i], std::nearbyint(on_grid[i] / g.scale),
+                                  d_values_[index][i], gradients[g.name][0]);
 }
 
 std::vector<double> Reference::weights_on_grid(NodeId id) const {
@@ -51,7 +61,7 @@ std::vector<double> Reference::weights_on_grid(NodeId id) const {
   const bool last = layer_weights(graph_[id].op)->channels_last;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Grid& grid = found->second[last ? i % channels : i / taps];
-    weights[i] = stored(grid, weights[i]) * grid.scale;
+    weights[i] = nearest(grid, weights[i]) * grid.scale;
   }
   return weights;
 }
@@ -67,7 +77,8 @@ void Reference::through_weight_grids(NodeId id) {
   std::vector<double>& d = gradient_of(id, ".weight");
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const std::size_t k = last ? i % channels : i / taps;
-    d[i] = through(found->second[k], weights[i], d[i], d_step[k]);
+    const Grid& grid = found->second[k];
+    d[i] = through(grid, weights[i], nearest(grid, weights[i]), d[i], d_step[k]);
   }
 }
 
