@@ -54,51 +54,47 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
       ->option_text("DIR")
       ->required();
   verb.add_flag("--resume", options.resume, "Go on from the checkpoint in DIR, where there is one");
-  verb.add_option("--epochs", recipe.epochs, "Passes over the data")->capture_default_str();
-  verb.add_option("--batch-size", recipe.batch, "Images a step")->capture_default_str();
-  verb.add_option("--lr", recipe.rate, "The largest learning rate")->capture_default_str();
-  verb.add_option("--momentum", recipe.momentum, "Of SGD")->capture_default_str();
-  verb.add_flag("--nesterov", recipe.nesterov, "Nesterov's momentum");
-  verb.add_option("--optimizer", options.optimizer, "sgd or adamw")->capture_default_str();
-  verb.add_option("--weight-decay", recipe.weight_decay, "Not of biases and batch norms")
-      ->capture_default_str();
-  verb.add_option("--schedule", options.schedule, "step (times 0.2 every 60 epochs), cosine or one-cycle")
-      ->capture_default_str();
-  verb.add_option("--warm-up", recipe.warm_up, "Epochs in which the rate grows to its largest")
-      ->capture_default_str();
-  verb.add_option("--label-smoothing", recipe.label_smoothing, "Share of the target that all classes have")
-      ->capture_default_str();
-  verb.add_option("--ema", recipe.average,
-                  "Decay of the weights' moving average, which becomes the result; 0: none")
-      ->capture_default_str();
-  verb.add_option("--clip", recipe.clip, "The largest norm of the gradients; 0: as they are")
-      ->capture_default_str();
-  verb.add_option("--dropout", recipe.dropout, "Before the classifier")->capture_default_str();
-  verb.add_option("--norm-momentum", recipe.norm_momentum, "A batch's share in the running statistics")
-      ->capture_default_str();
-  verb.add_option("--initialisation", options.initialisation,
-                  "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)")
-      ->capture_default_str();
-  verb.add_option("--augment", options.augment,
-                  "none, or standard: flips, and crops (small pictures) or parts (photographs)")
-      ->capture_default_str();
-  verb.add_option("--cutout", options.cutout, "Edge of a square that is blanked out, in pixels")
-      ->capture_default_str();
-  verb.add_option("--rand-augment", options.rand_augment, "OPERATIONS,MAGNITUDE, such as 2,9");
-  verb.add_option("--mixup", recipe.mixup, "Alpha; 0: none")->capture_default_str();
+  const auto with_default = [&](const char* name, auto& value, const char* text, const char* unit) {
+    verb.add_option(name, value, fmt::format("{}; by default {}", text, value))->option_text(unit);
+  };
+  with_default("--epochs", recipe.epochs, "Passes over the data", "N");
+  with_default("--batch-size", recipe.batch, "Images a step", "N");
+  with_default("--lr", recipe.rate, "The largest learning rate", "R");
+  with_default("--schedule", options.schedule,
+               "Of the learning rate: step (times 0.2 every 60 epochs), cosine or one-cycle", "S");
+  with_default("--warm-up", recipe.warm_up, "Epochs in which the rate grows to its largest", "N");
+  with_default("--optimizer", options.optimizer, "sgd or adamw", "O");
+  with_default("--momentum", recipe.momentum, "Of sgd", "M");
+  verb.add_flag("--nesterov", recipe.nesterov, "Nesterov's form of momentum");
+  with_default("--weight-decay", recipe.weight_decay, "Of weights, not of biases and batch norms", "D");
+  with_default("--clip", recipe.clip, "The largest norm of all gradients, 0 for none", "N");
+  with_default("--label-smoothing", recipe.label_smoothing, "Share of the target that all classes have", "S");
+  with_default("--ema", recipe.average,
+               "Decay of the weights' moving average, which becomes the result, 0 for none", "D");
+  with_default("--dropout", recipe.dropout, "Share of the classifier's inputs that a step leaves out", "S");
+  with_default("--norm-momentum", recipe.norm_momentum, "A batch's share in the batch norms' statistics",
+               "S");
+  with_default("--initialisation", options.initialisation,
+               "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)", "I");
+  with_default("--augment", options.augment,
+               "none, or standard: flips, and crops (small pictures) or parts (photographs)", "A");
+  with_default("--cutout", options.cutout, "Edge of a square that is blanked out, in pixels", "N");
+  verb.add_option("--rand-augment", options.rand_augment, "Random operations of a strength, such as 2,9")
+      ->option_text("N,MAGNITUDE");
+  with_default("--mixup", recipe.mixup, "Alpha of the blend of two pictures, 0 for none", "A");
   verb.add_flag("--qat", options.qat,
                 "The last tenth of the epochs trains the int8 model, from the float one");
-  verb.add_option("--qat-epochs", recipe.qat_epochs, "So many of the epochs instead");
-  verb.add_option("--qat-lr", recipe.qat_rate, "Its largest learning rate")->capture_default_str();
-  verb.add_option("--qat-delay", recipe.qat_delay,
-                  "Share of its steps after which batch norms keep their statistics")
-      ->capture_default_str();
-  verb.add_option("--seed", recipe.seed, "Of weights, order and augmentation")->capture_default_str();
+  verb.add_option("--qat-epochs", recipe.qat_epochs, "So many of the epochs in its place")->option_text("N");
+  with_default("--qat-lr", recipe.qat_rate, "The largest learning rate of --qat", "R");
+  with_default("--qat-delay", recipe.qat_delay,
+               "Share of --qat's steps after which batch norms keep their statistics", "S");
+  with_default("--seed", recipe.seed, "Of weights, order and augmentation", "S");
   verb.add_option(
-      "--hold-out", options.hold_out,
-      "Pictures kept from training, of every class its share, to validate with after each epoch; by "
-      "default a tenth, 0 for none");
-  verb.add_option("--checkpoint-every", options.checkpoint_seconds, "Seconds")->capture_default_str();
+          "--hold-out", options.hold_out,
+          "Pictures kept from training, of every class its share, to validate with after each epoch; by "
+          "default a tenth, 0 for none")
+      ->option_text("N");
+  with_default("--checkpoint-every", options.checkpoint_seconds, "Seconds between two checkpoints", "S");
 }
 
 Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {

@@ -200,9 +200,8 @@ void add_train(CLI::App& app, Action& action) {
   verb->footer(
       "Killed at any moment, the same command with --resume goes on, to the same weights bit for bit.\n\n"
       "Example:\n"
-      "  linnet train --model mobilenet_v1 --data cifar10:cifar-10-batches-bin --out runs/v1 --epochs 30 "
-      "--lr 0.1 "
-      "--schedule one-cycle");
+      "  linnet train --model mobilenet_v1 --data cifar10:DIR --out runs/v1 --epochs 60 --lr 0.1 --schedule "
+      "one-cycle");
   verb->callback([&action, options] { action = [options] { return run(*options); }; });
 }
 

@@ -67,7 +67,8 @@ class cli_test : public ::testing::Test {
 TEST_F(cli_test, help_goes_to_stdout_and_every_verb_has_an_example) {
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* verb : {"models", "info", "classify", "eval", "bench", "convert", "compare", "quantize"}) {
+  for (const char* verb :
+       {"models", "info", "classify", "eval", "bench", "convert", "compare", "quantize", "train"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("  ") + verb));
     const Outcome page = run({verb, "--help"});
     EXPECT_EQ(page.code, 0);

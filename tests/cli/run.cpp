@@ -1,9 +1,11 @@
 #include "run.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -50,6 +52,10 @@ Outcome run_linnet(const std::vector<std::string>& arguments, const RunOptions& 
     ::_exit(127);
   }
   int status = 0;
+  if (options.signal_after_ms > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(options.signal_after_ms));
+    ::kill(child, options.signal);
+  }
   ::waitpid(child, &status, 0);
   Outcome outcome;
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -17,6 +17,8 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< on top of what there is
   std::string stdout_path = "";  ///< where results go instead, e.g. /dev/full
   std::size_t largest_file = 0;  ///< bytes; a longer file cannot be written, as on a full disk; 0: no limit
+  int signal_after_ms = 0;       ///< from the start until `signal` is sent; 0: never
+  int signal = 9;
 };
 
 /// Runs LINNET_BINARY with these arguments.

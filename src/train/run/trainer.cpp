@@ -71,6 +71,16 @@ data::BatchOptions batch_options(const Graph& graph, const Recipe& recipe, const
           .report = options.warn};
 }
 
+/// What killed processes left half written beside the checkpoint.
+void remove_leftovers(const std::filesystem::path& checkpoint) {
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoint.parent_path(), code)) {
+    std::error_code ignored;
+    if (entry.path().filename().string().starts_with(checkpoint.filename().string() + ".part-"))
+      std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
 }  // namespace
 
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder) {
@@ -313,6 +323,7 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   if (code)
     return fail("{}: cannot be made: {}; give --out a folder that can be written to",
                 path.parent_path().string(), code.message());
+  remove_leftovers(path);
   LINNET_TRY(Network network, Network::make(graph, recipe.batch, pool, network_options(recipe, options)));
   auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options),
                                      graph.output_shape().c, std::move(network));

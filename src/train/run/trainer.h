@@ -25,11 +25,11 @@ struct RunData {
 };
 
 struct RunOptions {
-  std::filesystem::path folder;    ///< of the checkpoint; made where it is missing
-  std::string identity;            ///< JSON object of what else must be the same to go on: model, data
-  bool resume = false;             ///< go on from the folder's checkpoint, where there is one
-  double checkpoint_seconds = 60;  ///< between two checkpoints; one more follows each epoch
-  int loaders = 1;                 ///< threads that prepare batches
+  std::filesystem::path folder = {};  ///< of the checkpoint; made where it is missing
+  std::string identity = {};          ///< JSON object of what else must be the same to go on: model, data
+  bool resume = false;                ///< go on from the folder's checkpoint, where there is one
+  double checkpoint_seconds = 60;     ///< between two checkpoints; one more follows each epoch
+  int loaders = 1;                    ///< threads that prepare batches
   cpu::Isa isa = cpu::available_isas().back();
   std::function<void(const Error&)> warn = {};  ///< a picture or a checkpoint that went wrong
 };

@@ -1,0 +1,276 @@
+#include "train/run/trainer.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cpu/executor.h"
+#include "data/testing.h"
+#include "graph/families/family.h"
+#include "quantize/images.h"
+#include "support/data.h"
+#include "train/loss.h"
+#include "train/run/checkpoint.h"
+
+namespace linnet::train {
+namespace {
+
+using linnet::testing::ScratchFolder;
+using ::testing::HasSubstr;
+
+/// Noise, in which class 0 has little red, class 1 little green, class 2 little blue.
+data::Dataset tinted(std::size_t n, std::uint64_t seed) {
+  data::Dataset set = data::made_up(n, 3, seed);
+  auto bytes = std::make_shared<std::vector<std::byte>>();
+  for (const data::Item& item : set.items)
+    bytes->insert(bytes->end(), item.planes.begin(), item.planes.end());
+  for (std::size_t i = 0; i < n; ++i) {
+    data::Item& item = set.items[i];
+    const auto planes = std::span(*bytes).subspan(i * item.planes.size(), item.planes.size());
+    for (std::byte& b :
+         planes.subspan(static_cast<std::size_t>(*item.label) * planes.size() / 3, planes.size() / 3))
+      b >>= 1;
+    item.planes = planes;
+  }
+  set.owner = std::move(bytes);
+  return set;
+}
+
+/// Batches of 8: 3 steps an epoch.
+RunData pictures() { return {tinted(30, 1), tinted(7, 2)}; }
+
+Graph network(std::uint64_t seed = 1) {
+  Graph graph = initialise(build(*parse_family("mobilenet_v1:width=0.125,resolution=32,classes=3")).value(),
+                           Initialisation::kHeFanOut, seed);
+  graph.preprocessing = Preprocessing{};
+  return graph;
+}
+
+/// Everything that has a state is on: momentum, average, dropout, mixup, augmentation.
+Recipe recipe() {
+  Recipe r = {.epochs = 4,
+              .batch = 8,
+              .rate = 0.05f,
+              .schedule = ScheduleKind::kOneCycle,
+              .label_smoothing = 0.1f,
+              .clip = 1,
+              .average = 0.9,
+              .mixup = 0.4,
+              .dropout = 0.2f,
+              .augmentation = {.crop_padding = 4, .flip = true, .cutout = 8},
+              .seed = 3};
+  return r;
+}
+
+struct Session {
+  ThreadPool pool{2};
+  Result<Trainer> trainer;
+  Session(const std::filesystem::path& folder, const Recipe& r, bool resume,
+          std::function<void(const Error&)> warn = {})
+      : trainer(Trainer::make(
+            network(), pictures(), r, pool,
+            {.folder = folder, .identity = R"({"data":"made up"})", .resume = resume, .warn = warn})) {
+    EXPECT_TRUE(trainer) << (trainer ? "" : trainer.error().message);
+  }
+  /// Stops after `steps` steps, or at the end.
+  bool go(std::int64_t steps = 1000) {
+    std::atomic<bool> stop = false;
+    const auto finished = trainer->run({.step = [&](const Progress&) { stop = --steps == 0; }}, stop);
+    EXPECT_TRUE(finished) << (finished ? "" : finished.error().message);
+    return finished && *finished;
+  }
+};
+
+TEST(trainer, a_run_that_was_stopped_at_any_step_goes_on_to_the_same_bits) {
+  for (const OptimizerKind optimizer : {OptimizerKind::kSgd, OptimizerKind::kAdamW}) {
+    Recipe r = recipe();
+    r.optimizer = optimizer;
+    const ScratchFolder whole;
+    Session undisturbed(whole.path(), r, false);
+    ASSERT_TRUE(undisturbed.go());
+    for (std::int64_t at = 1; at < 12; at += 2) {
+      const ScratchFolder folder;
+      EXPECT_FALSE(Session(folder.path(), r, false).go(at));
+      Session again(folder.path(), r, true);
+      EXPECT_EQ(again.trainer->steps_done(), at);
+      ASSERT_TRUE(again.go());
+      EXPECT_EQ(again.trainer->graph(), undisturbed.trainer->graph()) << "stopped after step " << at;
+      ASSERT_EQ(again.trainer->history().size(), 4u);
+      for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(again.trainer->history()[i].loss, undisturbed.trainer->history()[i].loss) << i;
+        EXPECT_EQ(again.trainer->history()[i].validation_loss,
+                  undisturbed.trainer->history()[i].validation_loss);
+      }
+    }
+  }
+}
+
+/// The last two of the four epochs.
+Recipe aware() {
+  Recipe r = recipe();
+  r.qat_epochs = 2;
+  return r;
+}
+
+TEST(trainer, quantisation_aware_epochs_go_on_to_the_same_bits_from_any_step) {
+  const ScratchFolder whole;
+  Session undisturbed(whole.path(), aware(), false);
+  ASSERT_TRUE(undisturbed.go());
+  const Graph int8 = undisturbed.trainer->int8().value();
+  for (std::int64_t at = 5; at < 12; ++at) {
+    const ScratchFolder folder;
+    EXPECT_FALSE(Session(folder.path(), aware(), false).go(at));
+    Session again(folder.path(), aware(), true);
+    ASSERT_TRUE(again.go());
+    EXPECT_EQ(again.trainer->graph(), undisturbed.trainer->graph()) << "stopped after step " << at;
+    EXPECT_EQ(again.trainer->int8().value(), int8) << "stopped after step " << at;
+    EXPECT_EQ(again.trainer->history().back().validation_loss,
+              undisturbed.trainer->history().back().validation_loss);
+  }
+}
+
+TEST(trainer, the_float_result_is_that_of_the_float_epochs_alone) {
+  const ScratchFolder both, half;
+  Session run(both.path(), aware(), false);
+  EXPECT_FALSE(run.trainer->int8()) << "it has not come to it";
+  ASSERT_TRUE(run.go());
+  Recipe r = recipe();
+  r.epochs = 2;
+  Session alone(half.path(), r, false);
+  ASSERT_TRUE(alone.go());
+  EXPECT_EQ(run.trainer->graph(), alone.trainer->graph());
+  EXPECT_FALSE(alone.trainer->int8());
+}
+
+TEST(trainer, what_validates_quantisation_aware_epochs_is_the_exported_graph) {
+  const ScratchFolder folder;
+  Session run(folder.path(), aware(), false);
+  ASSERT_TRUE(run.go());
+  const Graph int8 = run.trainer->int8().value();
+  ASSERT_TRUE(is_int8(int8));
+  const RunData data = pictures();
+  const auto images = quantize::read_images(int8, data.validation, 0).value();
+  for (const cpu::Isa isa : cpu::available_isas()) {
+    const auto engine = cpu::make_executor(int8, {.isa = isa}).value();
+    std::vector<float> scores, targets(images.size() * 3);
+    std::vector<int> labels;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      std::vector<float> own(3);
+      ASSERT_TRUE(engine->run(1, images[i], own));
+      scores.insert(scores.end(), own.begin(), own.end());
+      labels.push_back(*data.validation.items[i].label);
+    }
+    fill_targets(labels, 3, 0, targets);
+    const Loss loss = softmax_cross_entropy(scores, targets, 3, {});
+    EXPECT_DOUBLE_EQ(loss.mean, *run.trainer->history().back().validation_loss) << to_string(isa);
+  }
+}
+
+TEST(trainer, a_run_learns_and_its_history_says_so) {
+  const ScratchFolder folder;
+  Recipe r = recipe();
+  r.epochs = 120;
+  r.augmentation = {};
+  r.mixup = 0;
+  r.dropout = r.label_smoothing = 0;
+  r.clip = 0;
+  r.rate = 0.01f;
+  Session run(folder.path(), r, false);
+  ASSERT_TRUE(run.go());
+  const auto& history = run.trainer->history();
+  ASSERT_EQ(history.size(), 120u);
+  EXPECT_GT(history.front().loss, 0.6);
+  EXPECT_LT(history.back().loss, 0.2);
+  EXPECT_GT(history.back().top1, 0.9);
+  EXPECT_GT(history.back().validation_top1, 0.5) << "chance is a third";
+  EXPECT_EQ(history.back().epoch, 120);
+  const auto text = to_jsonl(history);
+  const auto read = parse_jsonl(text, "metrics.jsonl");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, history);
+}
+
+TEST(trainer, a_folder_that_holds_a_run_is_not_written_over) {
+  const ScratchFolder folder;
+  EXPECT_FALSE(Session(folder.path(), recipe(), false).go(2));
+  ThreadPool pool(1);
+  const auto second = Trainer::make(network(), pictures(), recipe(), pool, {.folder = folder.path()});
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message, HasSubstr("--resume goes on with it"));
+}
+
+TEST(trainer, another_recipe_does_not_go_on_from_this_ones_checkpoint) {
+  const ScratchFolder folder;
+  EXPECT_FALSE(Session(folder.path(), recipe(), false).go(2));
+  ThreadPool pool(1);
+  Recipe other = recipe();
+  other.rate = 0.1f;
+  const auto refused =
+      Trainer::make(network(), pictures(), other, pool,
+                    {.folder = folder.path(), .identity = R"({"data":"made up"})", .resume = true});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("lr is 0.1"));
+  const auto elsewhere =
+      Trainer::make(network(), pictures(), recipe(), pool,
+                    {.folder = folder.path(), .identity = R"({"data":"else"})", .resume = true});
+  ASSERT_FALSE(elsewhere);
+  EXPECT_THAT(elsewhere.error().message, HasSubstr(R"(data is "else", was "made up")"));
+}
+
+TEST(trainer, what_a_killed_process_left_half_written_is_removed) {
+  const ScratchFolder folder;
+  EXPECT_FALSE(Session(folder.path(), recipe(), false).go(2));
+  const std::filesystem::path half = checkpoint_path(folder.path()).string() + ".part-123";
+  std::ofstream(half) << "half";
+  Session again(folder.path(), recipe(), true);
+  EXPECT_FALSE(std::filesystem::exists(half));
+  EXPECT_EQ(again.trainer->steps_done(), 2);
+}
+
+TEST(trainer, a_checkpoint_that_cannot_be_written_is_a_warning_and_the_last_one_stays) {
+  const ScratchFolder folder;
+  EXPECT_FALSE(Session(folder.path(), recipe(), false).go(2));
+  std::vector<std::string> warnings;
+  Session again(folder.path(), recipe(), true, [&](const Error& e) { warnings.push_back(e.message); });
+  // Nothing can be renamed onto a folder.
+  const auto path = checkpoint_path(folder.path());
+  std::filesystem::rename(path, path.string() + ".kept");
+  std::filesystem::create_directory(path);
+  EXPECT_TRUE(again.go());
+  ASSERT_EQ(warnings.size(), 4u) << "one an epoch";
+  EXPECT_THAT(warnings[0], HasSubstr("the last good checkpoint stays"));
+}
+
+TEST(trainer, a_loss_that_is_not_finite_ends_the_run_with_a_word_of_advice) {
+  const ScratchFolder folder;
+  Recipe r = recipe();
+  r.rate = 1e3f;
+  r.weight_decay = 1;
+  r.clip = 0;
+  r.schedule = ScheduleKind::kStep;
+  r.epochs = 100;
+  Session run(folder.path(), r, false);
+  const std::atomic<bool> stop = false;
+  const auto finished = run.trainer->run({}, stop);
+  ASSERT_FALSE(finished);
+  EXPECT_THAT(finished.error().message, HasSubstr("Lower --lr (it is 1000)"));
+}
+
+TEST(trainer, a_recipe_that_makes_no_sense_is_refused_by_its_options_name) {
+  Recipe r = recipe();
+  r.label_smoothing = 1;
+  const ScratchFolder folder;
+  ThreadPool pool(1);
+  const auto refused = Trainer::make(network(), pictures(), r, pool, {.folder = folder.path()});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("--label-smoothing takes a number from 0 to 0.99, not 1"));
+  r = recipe();
+  r.batch = 31;
+  const auto few = Trainer::make(network(), pictures(), r, pool, {.folder = folder.path()});
+  ASSERT_FALSE(few);
+  EXPECT_THAT(few.error().message, HasSubstr("smaller --batch-size"));
+}
+
+}  // namespace
+}  // namespace linnet::train
