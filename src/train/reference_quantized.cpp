@@ -15,7 +15,7 @@ double nearest(const Reference::Grid& g, double x) {
 /// The gradient of x from that of q * scale, and what it adds to that of what is learned.
 double through(const Reference::Grid& g, double x, double q, double d, double& d_learned) {
   const double steps = x / g.scale;
-  const bool clipped = std::abs(q - steps) > 0.51;  // a half may have been rounded to either side
+  const bool clipped = std::abs(q - steps) > 0.501;  // a half may have been rounded to either side
   if (g.clip)
     d_learned += clipped ? d * q / g.high : 0;
   else
