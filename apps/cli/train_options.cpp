@@ -121,6 +121,12 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   verb.add_option("--rand-augment", options.rand_augment, "Random operations of a strength, such as 2,9")
       ->option_text("N,MAGNITUDE");
   with_default("--mixup", recipe.mixup, "Alpha of the blend of two pictures, 0 for none", "A");
+  verb.add_flag("--qat", options.qat,
+                "The last tenth of the epochs trains the int8 model, from the float one");
+  verb.add_option("--qat-epochs", recipe.qat_epochs, "So many of the epochs in its place")->option_text("N");
+  with_default("--qat-lr", recipe.qat_rate, "The largest learning rate of --qat", "R");
+  with_default("--qat-delay", recipe.qat_delay,
+               "Share of --qat's steps after which batch norms keep their statistics", "S");
   with_default("--seed", recipe.seed, "Of weights, order and augmentation", "S");
   verb.add_option(
           "--hold-out", options.hold_out,
@@ -151,6 +157,7 @@ Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {
     return usage("--initialisation takes he or he-xavier, not \"{}\"", options.initialisation);
   LINNET_TRY(recipe.precision, cpu::parse_precision(options.precision));
   LINNET_TRY(recipe.augmentation, augmentation_of(options, resolution));
+  if (options.qat && recipe.qat_epochs == 0) recipe.qat_epochs = (recipe.epochs + 9) / 10;
   LINNET_CHECK(train::check(recipe));
   return recipe;
 }

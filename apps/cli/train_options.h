@@ -32,6 +32,7 @@ struct TrainOptions {
   std::string augment = "standard";
   std::string rand_augment;  ///< "OPERATIONS,MAGNITUDE"
   int cutout = 0;            ///< pixels
+  bool qat = false;          ///< a tenth of the epochs, where the recipe says no number
 };
 
 /// Fine-tuning (--init) has defaults of its own, which take effect where the command line says nothing else.

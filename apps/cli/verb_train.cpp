@@ -137,21 +137,24 @@ Json results(const FinishedRun& run, const fs::path& model, const fs::path& int8
   return json;
 }
 
+Result<Graph> quantized_after_training(const Graph& trained, const data::Dataset& data, int threads) {
+  LINNET_TRY(const std::vector<quantize::Image> calibration,
+             quantize::read_images(trained, data, kCalibration));
+  quantize::Options usual;
+  usual.threads = threads;
+  LINNET_TRY(quantize::Quantized quantized, quantize::to_int8(trained, calibration, usual));
+  return std::move(quantized.graph);
+}
+
 /// Writes the float model, the int8 model and the report, and prints how good they are.
-Result<void> finish(FinishedRun run, const data::Dataset& trained_with, const fs::path& folder,
-                    bool as_json) {
+Result<void> finish(FinishedRun run, const Graph& quantized, const fs::path& folder, bool as_json) {
   const fs::path model = folder / "model.safetensors";
   const fs::path int8_model = folder / "model.int8.safetensors";
   LINNET_CHECK(formats::write_safetensors(run.graph, model));
-  LINNET_TRY(const std::vector<quantize::Image> calibration,
-             quantize::read_images(run.graph, trained_with, kCalibration));
-  quantize::Options usual;
-  usual.threads = run.threads;
-  LINNET_TRY(const quantize::Quantized quantized, quantize::to_int8(run.graph, calibration, usual));
-  LINNET_CHECK(formats::write_safetensors(quantized.graph, int8_model));
+  LINNET_CHECK(formats::write_safetensors(quantized, int8_model));
   if (!run.test.items.empty()) {
     LINNET_TRY(run.real, evaluate_on(run.graph, run.test, run.threads));
-    LINNET_TRY(run.int8, evaluate_on(quantized.graph, run.test, run.threads));
+    LINNET_TRY(run.int8, evaluate_on(quantized, run.test, run.threads));
   }
   LINNET_TRY(const train::TrainingReport report, training_report(run));
   LINNET_TRY(const std::string page, train::page(report));
@@ -232,6 +235,10 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
     return 1;
   }
   LINNET_CHECK(write_metrics());
+  const Graph trained = trainer.graph();
+  LINNET_TRY(const Graph quantized, recipe.qat_epochs > 0
+                                        ? trainer.int8()
+                                        : quantized_after_training(trained, pictures.run.train, threads));
   LINNET_CHECK(finish({.model = start.name,
                        .data = options.data,
                        .fine_tuned = !options.init.empty(),
@@ -240,10 +247,10 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
                        .held_out = held_out,
                        .threads = threads,
                        .history = trainer.history(),
-                       .graph = trainer.graph(),
+                       .graph = trained,
                        .test = pictures.test,
                        .test_is_held_out = pictures.test_is_held_out},
-                      pictures.run.train, folder, options.json));
+                      quantized, folder, options.json));
   return 0;
 }
 

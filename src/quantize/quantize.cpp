@@ -8,96 +8,11 @@
 #include "graph/quantized.h"
 #include "quantize/bias_correction.h"
 #include "quantize/equalise.h"
-#include "quantize/weights.h"
 
 namespace linnet::quantize {
 namespace {
 
 constexpr int kMostThreads = 256;
-
-/// The range that pictures can have at all.
-Range picture_range(const Preprocessing& p) {
-  Range range;
-  for (std::size_t c = 0; c < p.mean.size(); ++c) {
-    range.low = std::min(range.low, (0.0 - p.mean[c]) / p.deviation[c]);
-    range.high = std::max(range.high, (255 * p.rescale - p.mean[c]) / p.deviation[c]);
-  }
-  return range;
-}
-
-/// Turns `real` into integers, node by node.
-struct Conversion {
-  const Graph& real;
-  std::span<const NodeStatistics> statistics;
-  const Options& options;
-  Graph result = real;
-  std::vector<int> enlarged = std::vector<int>(real.nodes.size(), 0);
-
-  const Histogram& values(NodeId id) const { return statistics[static_cast<std::size_t>(id)].values; }
-  const Quantization& input(NodeId id, std::size_t i = 0) const {
-    return *result[real[id].inputs[i]].quantization;
-  }
-
-  /// The activation that alone reads node id, or none.
-  Activation read_by(NodeId id) const {
-    Activation found = Activation::kNone;
-    for (const Node& node : real.nodes)
-      for (const NodeId x : node.inputs) {
-        if (x != id) continue;
-        const auto* activate = std::get_if<Activate>(&node.op);
-        if (!activate || (found != Activation::kNone && found != activate->activation))
-          return Activation::kNone;
-        found = activate->activation;
-      }
-    return id == real.output ? Activation::kNone : found;
-  }
-
-  Range range_of(NodeId id) const {
-    if (id == 0 && real.preprocessing) {
-      const Range range = picture_range(*real.preprocessing);
-      return {std::min<double>(range.low, values(id).low()), std::max<double>(range.high, values(id).high())};
-    }
-    // The largest score decides, so scores are never clipped.
-    if (id == 0 || id == real.output) return choose_range(values(id), Method::kMinMax);
-    Range range = choose_range(values(id), options.method);
-    const Activation reader = read_by(id);
-    if (reader == Activation::kHardSwish || reader == Activation::kHardSigmoid)
-      range.low = std::max(range.low, -3.0);                                         // below, either gives 0
-    if (reader == Activation::kHardSigmoid) range.high = std::min(range.high, 3.0);  // above, 1
-    return range;
-  }
-
-  /// The least scale at which the node's multipliers exist and are exact.
-  double least_scale(NodeId id) const {
-    return std::visit(
-        Overloaded{
-            [&](const Add&) { return 0x1p-10 * std::max(input(id, 0).scale, input(id, 1).scale); },
-            [&](const Multiply&) { return 0x1p-20 * input(id, 0).scale * input(id, 1).scale; },
-            [&](const GlobalAveragePool&) {
-              return 0x1p-20 * input(id).scale / static_cast<double>(real[real[id].inputs[0]].shape.pixels());
-            },
-            [&](const auto&) {
-              return layer_weights(real[id].op) ? least_output_scale(real[id].op, input(id)) : 0.0;
-            },
-        },
-        real[id].op);
-  }
-
-  void run() {
-    for (NodeId id = 0; id < real.size(); ++id) {
-      Node& node = result[id];
-      if (std::holds_alternative<Pad>(node.op) || std::holds_alternative<Identity>(node.op)) {
-        node.quantization = input(id);
-        continue;
-      }
-      node.quantization = quantization_of(range_of(id), least_scale(id));
-      if (!layer_weights(node.op)) continue;
-      IntegerWeights layer = quantize_layer(node.op, input(id), *node.quantization, options.search_weights);
-      node.op = std::move(layer.op);
-      enlarged[static_cast<std::size_t>(id)] = layer.enlarged;
-    }
-  }
-};
 
 Result<void> check_finite(const Graph& graph) {
   for (const Node& node : graph.nodes)
@@ -138,16 +53,25 @@ Result<Quantized> to_int8(const Graph& graph, std::span<const Image> images, con
     result.real = equalise(std::move(result.real), result.statistics);
     LINNET_TRY(result.statistics, calibrate(result.real, images, pool, [&](double s) { tell(s, 1); }));
   }
-  Conversion conversion{result.real, result.statistics, options};
-  conversion.run();
-  result.graph = std::move(conversion.result);
-  result.enlarged = std::move(conversion.enlarged);
+  Integers integers = to_integers(result.real, {choose_grids(result.real, result.statistics, options.method)},
+                                  options.search_weights);
+  result.graph = std::move(integers.graph);
+  result.enlarged = std::move(integers.enlarged);
   if (options.correct_bias) {
     LINNET_TRY(result.graph, correct_bias(std::move(result.graph), result.statistics, images, pool,
                                           [&](double s) { tell(s, 2); }));
   }
   LINNET_CHECK(validate(result.graph));
   return result;
+}
+
+Graph real_form(const Graph& graph) { return split_activation(canonical(graph)); }
+
+Result<Graph> on_grids(const Graph& real, Grids grids) {
+  LINNET_CHECK(check_finite(real));
+  Graph graph = to_integers(real, legal_grids(real, std::move(grids)), true).graph;
+  LINNET_CHECK(validate(graph));
+  return graph;
 }
 
 std::vector<Image> noise_images(const Shape& shape, std::uint64_t seed) {

@@ -10,6 +10,7 @@
 
 #include "graph/graph.h"
 #include "quantize/calibrate.h"
+#include "quantize/grids.h"
 #include "quantize/range.h"
 
 namespace linnet::quantize {
@@ -43,6 +44,14 @@ struct Quantized {
 /// multiply-add. Errors: an illegal or an int8 graph, no images or images of another size, values that are
 /// not finite.
 Result<Quantized> to_int8(const Graph& graph, std::span<const Image> images, const Options& options = {});
+
+/// The float graph that int8 integers are made from: canonical, hard-swish and hard-sigmoid taken off their
+/// layers.
+Graph real_form(const Graph& graph);
+
+/// real_form(…) of a legal float graph on grids that training learned, made legal where they are not. Biases
+/// are not corrected: training has done that. Errors: values that are not finite.
+Result<Graph> on_grids(const Graph& real, Grids grids);
 
 /// What stands for pictures where there are none: eight images of uniform noise in [-1, 1), the same on every
 /// machine. That is the range of pictures prepared for TensorFlow's and Hugging Face's MobileNets, what

@@ -82,10 +82,10 @@ double bias_of(const LayerWeights& layer, int k) {
 }  // namespace
 
 Channel quantize_channel(std::span<const float> weights, double bias, const Quantization& x,
-                         const Quantization& y, bool search) {
+                         const Quantization& y, bool search, float given) {
   const double from = x.scale, to = y.scale;
-  double scale = largest_magnitude(weights) / kLargest;
-  if (search && scale > 0) scale = searched_scale(weights, scale);
+  double scale = given > 0 ? double{given} : largest_magnitude(weights) / kLargest;
+  if (search && given <= 0 && scale > 0) scale = searched_scale(weights, scale);
   Channel channel;
   // Weights too small to move the output by a hundredth of a step need no finer grid.
   if (const double least = kLeastMultiplier * to / from; scale < least) {
@@ -124,7 +124,8 @@ double least_output_scale(const Op& op, const Quantization& x) {
   return std::max(4 * largest / kLargestOutput, x.scale * 0x1p-60);
 }
 
-IntegerWeights quantize_layer(const Op& op, const Quantization& x, const Quantization& y, bool search) {
+IntegerWeights quantize_layer(const Op& op, const Quantization& x, const Quantization& y,
+                              const WeightScales& given) {
   const LayerWeights layer = *layer_weights(op);
   const auto channels = static_cast<std::size_t>(layer.channels);
   const std::size_t taps = layer.weight.size() / channels;
@@ -134,7 +135,8 @@ IntegerWeights quantize_layer(const Op& op, const Quantization& x, const Quantiz
   IntegerWeights result;
   for (std::size_t k = 0; k < channels; ++k) {
     const int index = static_cast<int>(k);
-    const Channel channel = quantize_channel(values_of(layer, index), bias_of(layer, index), x, y, search);
+    const Channel channel = quantize_channel(values_of(layer, index), bias_of(layer, index), x, y,
+                                             given.search, given.given.empty() ? 0.0f : given.given[k]);
     for (std::size_t i = 0; i < taps; ++i)
       weights[layer.channels_last ? i * channels + k : k * taps + i] = channel.weights[i];
     scales[k] = channel.scale;

@@ -17,16 +17,22 @@ struct Channel {
   bool enlarged = false;  ///< the scale is larger than the weights alone ask for
 };
 
+/// Where the scales of weights come from.
+struct WeightScales {
+  bool search = true;  ///< one near the smallest that holds every weight, of the least sum of squared errors;
+                       ///< false: the smallest
+  std::span<const float> given = {};  ///< these, one a channel, where they are above 0; or nothing
+};
+
 /// Quantizes the weights and the bias of one channel between an input and an output of these quantizations.
-/// The scale is the smallest that holds every weight; `search`: or one near it with the least sum
-/// of squared errors.
+/// `given` is its scale; 0: chosen, as `search` says.
 ///
 /// Guaranteed, for finite weights and an output scale of at least least_output_scale(): |acc| <= 2^24 for
 /// every input, and a float32 FMA requantizes it exactly (linnet_is_exact_in_float()). Where the scale of the
 /// weights alone does not give that, or not enough bits for the bias, it is enlarged until it does. So a
 /// channel whose weights vanish becomes a constant that keeps its bias.
 Channel quantize_channel(std::span<const float> weights, double bias, const Quantization& x,
-                         const Quantization& y, bool search);
+                         const Quantization& y, bool search, float given = 0);
 
 /// The smallest output scale at which every channel of the float layer `op` can be requantized, whatever its
 /// input. Usual ranges are a thousand times above.
@@ -38,6 +44,7 @@ struct IntegerWeights {
   Op op;
   int enlarged = 0;
 };
-IntegerWeights quantize_layer(const Op& op, const Quantization& x, const Quantization& y, bool search);
+IntegerWeights quantize_layer(const Op& op, const Quantization& x, const Quantization& y,
+                              const WeightScales& scales);
 
 }  // namespace linnet::quantize

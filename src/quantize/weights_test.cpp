@@ -137,7 +137,7 @@ TEST(weights, depthwise_channels_are_the_last_axis) {
   Depthwise op{.window = {.kernel_h = 1, .kernel_w = 2}};
   op.weight = Constant({1, 2, 3}, AlignedVector<float>{1, 10, 100, -0.5f, 5, -25});
   op.activation = Activation::kRelu6;
-  const IntegerWeights result = quantize_layer(op, {0.01f, 0}, {1, 0}, false);
+  const IntegerWeights result = quantize_layer(op, {0.01f, 0}, {1, 0}, {.search = false});
   const auto& stored = std::get<Depthwise>(result.op);
   EXPECT_EQ(stored.weight, Constant({1, 2, 3}, AlignedVector<std::int8_t>{127, 127, 127, -64, 64, -32}));
   EXPECT_FLOAT_EQ(stored.weight_scale.values()[2], 100 / 127.0f);

@@ -18,7 +18,7 @@ class MatrixLayer final : public Layer {
         pointwise_(window == Window{}),
         products_(machine, weights.value, out_.c, depth_),
         block_(products_.block(std::max(depth_, out_.c))),
-        by_channels_(pointwise_ && machine.threads > 1 &&
+        by_channels_(pointwise_ && machine.threads > 1 && !machine.grids &&
                      4.0 * depth_ * out_.c >
                          static_cast<double>(machine.batch * out_.pixels()) * (depth_ + out_.c)) {
     packed_forward_.resize(products_.packed_size(false));

@@ -10,6 +10,7 @@
 #include "train/constants.h"
 #include "train/gradient_buckets.h"
 #include "train/layer.h"
+#include "train/quantizers.h"
 
 namespace linnet::train {
 namespace {
@@ -86,6 +87,10 @@ struct Network::Impl {
   std::vector<LayerTime> times;
   Edge output;
 
+  std::optional<Quantizers> quantizers;                ///< in quantisation-aware training
+  std::vector<WeightQuantizer*> weight_quantizers;     ///< one a layer, or nullptr
+  std::vector<AlignedVector<float>> quantized_blocks;  ///< one a thread
+
   cpu::Workspace activations;
   std::vector<Scratch> scratch;
   AlignedVector<float> scratch_memory;
@@ -110,7 +115,7 @@ struct Network::Impl {
   }
 
   bool frozen(NodeId node) const { return node < first_trained; }
-  void take_constants();
+  Result<void> take_constants();
   const Slot* find(NodeId node, Role role) const;
   Weights weights_of(NodeId node) const;
 
@@ -119,6 +124,7 @@ struct Network::Impl {
   Value& copy(const std::string& name, Value& from, Finish finish, bool half);
   Result<void> add_layers();
   void add_norm(NodeId node, Value& value);
+  void add_grids(NodeId node, Value& value);
   void order_readers();
   Result<void> place();
   void place_scratch();
@@ -134,13 +140,21 @@ struct Network::Impl {
 };
 
 /// Copies the graph's constants into arenas.
-void Network::Impl::take_constants() {
+Result<void> Network::Impl::take_constants() {
   std::size_t trained = 0;
   std::size_t followed = 0;
   for (const Node& node : graph.nodes)
     for_each_constant(node.op, [&](const Constant& constant, Role role, const char*) {
       (is_statistic(role) ? followed : trained) += whole_lines(constant.size());
     });
+  const std::size_t constants = trained, followed_constants = followed;
+  if (options.int8) {
+    machine.grids = true;
+    LINNET_TRY(quantizers, Quantizers::make(graph, *options.int8));
+    options.int8.reset();  // only its scales are needed
+    trained += quantizers->trained();
+    followed += quantizers->followed();
+  }
   values.resize(trained);
   gradients.resize(trained);
   statistics.resize(followed);
@@ -162,6 +176,11 @@ void Network::Impl::take_constants() {
       begin += whole_lines(constant.size());
       slots.push_back(slot);
     });
+  if (quantizers)
+    quantizers->place(machine, std::span(values).subspan(constants), std::span(gradients).subspan(constants),
+                      std::span(statistics).subspan(followed_constants), parameters,
+                      [&](NodeId node) { return weights_of(node); });
+  return {};
 }
 
 const Slot* Network::Impl::find(NodeId node, Role role) const {
@@ -170,6 +189,7 @@ const Slot* Network::Impl::find(NodeId node, Role role) const {
   return found == slots.end() ? nullptr : &*found;
 }
 
+/// As they are, not on their grids.
 Weights Network::Impl::weights_of(NodeId node) const {
   const Slot* weight = find(node, Role::kWeight);
   const Slot* bias = find(node, Role::kBias);
@@ -183,6 +203,7 @@ Value& Network::Impl::add_value(const Shape& shape, Finish finish, bool half) {
 Value& Network::Impl::add_layer(const std::string& name, Value& value, std::unique_ptr<Layer> layer) {
   layers.push_back(std::move(layer));
   times.push_back({name});
+  weight_quantizers.push_back(nullptr);
   return value;
 }
 
@@ -209,6 +230,13 @@ void Network::Impl::add_norm(NodeId node, Value& value) {
   if (!value.norm.front().frozen) value.d_bias = {};
 }
 
+/// The grids that int8 has at a node whose value this is.
+void Network::Impl::add_grids(NodeId node, Value& value) {
+  if (std::holds_alternative<Activate>(graph[node].op)) value.before = std::exchange(value.after, nullptr);
+  if (ValueQuantizer* before = quantizers->before(node)) value.before = before;
+  value.after = quantizers->output(node);
+}
+
 Result<void> Network::Impl::add_layers() {
   const std::vector<bool> needed = needed_nodes(graph);
   const std::vector<int> uses = count_uses(graph);
@@ -227,13 +255,20 @@ Result<void> Network::Impl::add_layers() {
     const auto joinable = [&](bool norm) {
       const Value& value = input(0);
       return node.inputs[0] != 0 && uses[static_cast<std::size_t>(node.inputs[0])] == 1 &&
-             value.finish == Finish::kNone && (!norm || value.norm.empty()) &&
-             frozen(node.inputs[0]) == frozen(id);
+             value.finish == Finish::kNone && frozen(node.inputs[0]) == frozen(id) &&
+             (!norm || (value.norm.empty() && !(quantizers && quantizers->stands_alone(id))));
     };
     const auto layer = [&](Activation activation, auto make) -> Value* {
       Value& value = add_value(node.shape, finish_of(activation), machine.mixed && id != graph.output);
       if (const Slot* bias = find(id, Role::kBias)) value.d_bias = bias->gradient;
-      return &add_layer(node.name, value, make(value));
+      add_layer(node.name, value, make(value));
+      if (quantizers) weight_quantizers.back() = quantizers->weights(id);
+      return &value;
+    };
+    const auto weights = [&] {
+      Weights own = weights_of(id);
+      if (quantizers) own.value = quantizers->weights(id)->quantized();
+      return own;
     };
     Result<Value*> made = std::visit(
         Overloaded{
@@ -244,7 +279,7 @@ Result<void> Network::Impl::add_layers() {
             },
             [&](const Convolution& op) -> Result<Value*> {
               return layer(op.activation, [&](Value& value) {
-                return make_matrix_layer(machine, {&input(0)}, value, op.window, weights_of(id));
+                return make_matrix_layer(machine, {&input(0)}, value, op.window, weights());
               });
             },
             [&](const Linear& op) -> Result<Value*> {
@@ -255,12 +290,12 @@ Result<void> Network::Impl::add_layers() {
                                make_dropout_layer(machine, {x}, dropped, options.dropout, options.seed));
               }
               return layer(op.activation, [&](Value& value) {
-                return make_matrix_layer(machine, {x}, value, Window{}, weights_of(id));
+                return make_matrix_layer(machine, {x}, value, Window{}, weights());
               });
             },
             [&](const Depthwise& op) -> Result<Value*> {
               return layer(op.activation, [&](Value& value) {
-                return make_depthwise_layer(machine, {&input(0)}, value, op.window, weights_of(id));
+                return make_depthwise_layer(machine, {&input(0)}, value, op.window, weights());
               });
             },
             [&](const BatchNorm&) -> Result<Value*> {
@@ -303,6 +338,7 @@ Result<void> Network::Impl::add_layers() {
         node.op);
     LINNET_TRY(Value* const value, std::move(made));
     if (frozen(id)) value->needs_gradient = false;
+    if (quantizers) add_grids(id, *value);
     value_of[static_cast<std::size_t>(id)] = value;
   }
   Value* scores = value_of[static_cast<std::size_t>(graph.output)];
@@ -399,6 +435,13 @@ void Network::Impl::place_scratch() {
                        .columns = take(sizes[3]),
                        .pairs = reinterpret_cast<cpu::Bf16*>(take(sizes[4])),
                        .partial = take(sizes[5])});
+  if (!quantizers) return;
+  std::int64_t block = 0;
+  for (const auto& value : all_values)
+    block = std::max(block, block_pixels_quantized(value->shape.c) * value->shape.c);
+  for (int thread = 0; thread < machine.threads; ++thread)
+    machine.blocks.push_back(
+        quantized_blocks.emplace_back(static_cast<std::size_t>(kQuantizedBlocks * block)).data());
 }
 
 /// Adds the other threads' gradients of a layer's weights to the first's, in their order.
@@ -432,12 +475,14 @@ Result<Network> Network::make(const Graph& graph, int batch, ThreadPool& pool,
   if (batch < 1) return usage("a batch has at least one image, not {}", batch);
   if (options.precision != cpu::Precision::kFloat32 && options.precision != cpu::Precision::kBf16)
     return usage("training runs in float32 or bf16, not {}", cpu::to_string(options.precision));
+  if (options.int8 && options.precision != cpu::Precision::kFloat32)
+    return usage("quantisation-aware training runs in float32, not {}", cpu::to_string(options.precision));
   if (!(options.dropout >= 0 && options.dropout < 1))
     return usage("dropout is at least 0 and below 1, not {}", options.dropout);
   auto impl =
       std::make_unique<Impl>(canonical_padding(remove_identity(strip_softmax(graph))), batch, pool, options);
   LINNET_TRY(impl->first_trained, first_trained_layer(impl->graph, options.frozen_layers));
-  impl->take_constants();
+  LINNET_CHECK(impl->take_constants());
   if (options.job && options.job->size() > 1) {
     std::vector<std::span<float>> parts;
     for (const Parameter& parameter : impl->parameters) parts.push_back(parameter.gradient);
@@ -472,6 +517,8 @@ Result<std::span<const float>> Network::forward(std::span<const float> images, b
   for (std::size_t i = 0; i < m.layers.size(); ++i) {
     const double begin = seconds();
     Layer& layer = *m.layers[i];
+    if (WeightQuantizer* weights = m.weight_quantizers[i])
+      m.pool.run([&](int thread) { weights->apply(thread); });
     m.pool.run([&](int thread) { layer.pack_forward(thread); });
     m.on_each_thread(
         [&](int thread, const Scratch& scratch, Range range) { layer.forward(thread, scratch, range); });
@@ -514,12 +561,16 @@ Result<void> Network::backward(std::span<const float> d_scores) {
     m.on_each_thread(
         [&](int thread, const Scratch& scratch, Range range) { layer.backward(thread, scratch, range); });
     if (layer.has_partials()) m.sum_partials(layer.d_weight());
+    if (WeightQuantizer* weights = m.weight_quantizers[i])
+      m.pool.run([&](int thread) { weights->through(thread); });
     m.share_gradients(layer);
     m.times[i].backward += seconds() - begin;
   }
   if (m.buckets) m.buckets->finish();
   return {};
 }
+
+void Network::freeze_statistics(bool frozen) { impl_->machine.frozen = frozen; }
 
 std::span<const Parameter> Network::parameters() const { return impl_->parameters; }
 std::span<float> Network::values() { return impl_->values; }
@@ -536,6 +587,23 @@ Graph Network::to_graph() const {
       ++slot;
     });
   return graph;
+}
+
+Result<Graph> Network::to_int8() const {
+  if (!impl_->quantizers)
+    return fail("{}: has no int8 scales; it was not made for quantisation-aware training", impl_->graph.name);
+  return impl_->quantizers->to_int8(to_graph());
+}
+
+Result<AlignedVector<float>> Network::stored_values(std::string_view name) const {
+  const ValueQuantizer* grid = impl_->quantizers ? impl_->quantizers->find(name) : nullptr;
+  for (const auto& value : impl_->all_values) {
+    if (!grid || (value->before != grid && value->after != grid)) continue;
+    AlignedVector<float> y(static_cast<std::size_t>(impl_->machine.images * value->shape.size()));
+    value->read(*grid, impl_->machine.images * value->shape.pixels(), y.data());
+    return y;
+  }
+  return fail("{}: node \"{}\" has no grid", impl_->graph.name, name);
 }
 
 void Network::set_steps(std::uint64_t steps) { impl_->machine.step = steps; }

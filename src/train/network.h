@@ -7,10 +7,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/aligned.h"
 #include "base/thread_pool.h"
 #include "cpu/isa.h"
 #include "cpu/precision.h"
@@ -54,6 +57,11 @@ struct NetworkOptions {
   /// one.
   Collective* job = nullptr;
   bool sync_norms = false;  ///< batch norms take the statistics of all ranks' images, not of their own
+  /// Quantisation-aware: an int8 form of the graph (quantize::to_int8()), whose scales training starts from.
+  /// Every tensor that int8 stores is then as it is when it was stored, in training and out of it; scales are
+  /// parameters, zero points are among the statistics. Weights are quantized as they will be exported,
+  /// folded.
+  std::optional<Graph> int8 = {};
 };
 
 /// Not thread-safe: one step at a time.
@@ -61,7 +69,7 @@ class Network {
  public:
   /// `graph` with its batch norms as they are, not folded. `batch` is the most images of a step; `pool` must
   /// outlive the network. Errors: another precision, an int8 graph, a softmax that is not the last node,
-  /// nothing left to train, too little memory.
+  /// nothing left to train, too little memory, NetworkOptions::int8 of another graph or in mixed precision.
   static Result<Network> make(const Graph& graph, int batch, ThreadPool& pool,
                               const NetworkOptions& options = {});
   Network(Network&&) noexcept;
@@ -81,6 +89,10 @@ class Network {
   /// folded into the weights once. Takes as many images as forward(); their scores stay as they were. Errors:
   /// sizes that do not fit.
   Result<void> restate_norms(std::span<const float> images);
+  /// From now on batch norms keep to their running statistics in training as well, as if they were folded;
+  /// their scale and offset are trained on. A bias before one is not. (Krishnamoorthi, "Quantizing deep
+  /// convolutional networks for efficient inference", 2018, section 3.2.2, the end of the delay)
+  void freeze_statistics(bool frozen = true);
 
   std::span<const Parameter> parameters() const;
   /// All parameters one after the other, with a few zeros between that stay zero.
@@ -90,6 +102,13 @@ class Network {
   std::span<float> statistics();
   /// The graph with the constants as they are now.
   Graph to_graph() const;
+  /// The int8 graph that this network, made with NetworkOptions::int8, stands for as it is now: what it is
+  /// evaluated and exported as. Errors: values that are not finite, another network.
+  Result<Graph> to_int8() const;
+
+  /// In quantisation-aware training: what the last forward() stored for node `name` of the int8 graph,
+  /// n x H x W x C, while its images are there. Errors: the network has no grid of that name.
+  Result<AlignedVector<float>> stored_values(std::string_view name) const;
 
   /// Training passes so far, which dropout draws by: a run that goes on says how many there were.
   void set_steps(std::uint64_t steps);

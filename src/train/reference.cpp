@@ -96,6 +96,12 @@ Reference::Moments Reference::moments(NodeId x, int channel) const {
   return m;
 }
 
+/// What a batch norm takes from its input.
+Reference::Moments Reference::norm_moments(NodeId id, std::size_t channel) const {
+  if (!frozen) return moments(graph_[id].inputs[0], static_cast<int>(channel));
+  return {(*constant_of(id, ".running_mean"))[channel], (*constant_of(id, ".running_var"))[channel]};
+}
+
 std::pair<std::vector<double>, std::vector<double>> Reference::statistics(const std::string& norm) const {
   std::pair<std::vector<double>, std::vector<double>> result;
   for (NodeId id = 0; id < graph_.size(); ++id) {
@@ -116,7 +122,9 @@ double Reference::loss(std::span<const float> images, std::span<const float> tar
   targets_.assign(targets.begin(), targets.end());
   values_.assign(graph_.nodes.size(), {});
   before_.assign(graph_.nodes.size(), {});
+  off_grid_values_ = off_grid_before_ = before_;
   values_[0].assign(images.begin(), images.end());
+  onto_grid(output_grids, 0, values_[0], off_grid_values_);
   for (NodeId id = 1; id < graph_.size(); ++id) forward(id);
   const auto k = static_cast<std::size_t>(graph_.output_shape().size());
   double sum = 0;
@@ -138,14 +146,14 @@ void Reference::forward(NodeId id) {
   const auto& x = values_[static_cast<std::size_t>(node.inputs[0])];
   std::vector<double> y(n_ * static_cast<std::size_t>(node.shape.size()), 0.0);
   if (const Window* window = window_of(node.op)) {
-    const auto& weight = *constant_of(id, ".weight");
+    const auto weight = weights_on_grid(id);
     if (const auto* bias = constant_of(id, ".bias"))
       for (std::size_t i = 0; i < y.size(); ++i) y[i] = (*bias)[i % c];
     for_each_product(*window, in, node.shape, n_, std::holds_alternative<Depthwise>(node.op),
                      [&](std::size_t o, std::size_t i, std::size_t w) { y[o] += rounded(x[i] * weight[w]); });
   } else if (const auto* norm = std::get_if<BatchNorm>(&node.op)) {
     for (std::size_t channel = 0; channel < c; ++channel) {
-      const Moments m = moments(node.inputs[0], static_cast<int>(channel));
+      const Moments m = norm_moments(id, channel);
       const double deviation = std::sqrt(m.variance + double{norm->epsilon});
       for (std::size_t i = channel; i < y.size(); i += c)
         y[i] = rounded((x[i] - m.mean) / deviation * (*constant_of(id, ".weight"))[channel]) +
@@ -178,14 +186,18 @@ void Reference::forward(NodeId id) {
   }
   if (id != graph_.output)
     for (double& value : y) value = off(value, noise_.stored);
+  onto_grid(before_grids, id, y, off_grid_before_);
   before_[index] = y;
   const Activation own = own_activation_of(node.op);
   for (double& value : y) value = activate(value, own);
+  onto_grid(output_grids, id, y, off_grid_values_);
   values_[index] = std::move(y);
 }
 
 void Reference::backward() {
   gradients.clear();
+  for (const auto* grids : {&before_grids, &output_grids})
+    for (const auto& [id, grid] : *grids) gradients[grid.name].assign(1, 0.0);
   d_values_.assign(graph_.nodes.size(), {});
   for (std::size_t i = 0; i < values_.size(); ++i) d_values_[i].assign(values_[i].size(), 0.0);
   for (const Node& node : graph_.nodes)
@@ -214,16 +226,18 @@ void Reference::through_activation(NodeId id, Activation activation) {
 
 void Reference::backward(NodeId id) {
   const Node& node = graph_[id];
+  through_grid(output_grids, id, off_grid_values_);
   through_activation(id, own_activation_of(node.op));
   if (id != graph_.output)
     for (double& d : d_values_[static_cast<std::size_t>(id)]) d = off(d, noise_.stored);
+  through_grid(before_grids, id, off_grid_before_);
   const auto c = static_cast<std::size_t>(node.shape.c);
   const Shape& in = graph_[node.inputs[0]].shape;
   const auto& x = values_[static_cast<std::size_t>(node.inputs[0])];
   const auto& dy = d_values_[static_cast<std::size_t>(id)];
   auto& dx = d_values_[static_cast<std::size_t>(node.inputs[0])];
   if (const Window* window = window_of(node.op)) {
-    const auto& weight = *constant_of(id, ".weight");
+    const auto weight = weights_on_grid(id);
     auto& d_weight = gradient_of(id, ".weight");
     if (constant_of(id, ".bias"))
       for (std::size_t i = 0; i < dy.size(); ++i) gradient_of(id, ".bias")[i % c] += rounded(dy[i]);
@@ -232,10 +246,11 @@ void Reference::backward(NodeId id) {
                        dx[i] += rounded(dy[o] * weight[w]);
                        d_weight[w] += rounded(dy[o] * x[i]);
                      });
+    through_weight_grids(id);
   } else if (const auto* norm = std::get_if<BatchNorm>(&node.op)) {
     const auto count = static_cast<double>(x.size() / c);
     for (std::size_t channel = 0; channel < c; ++channel) {
-      const Moments m = moments(node.inputs[0], static_cast<int>(channel));
+      const Moments m = norm_moments(id, channel);
       const double deviation = std::sqrt(m.variance + double{norm->epsilon});
       double sum = 0;
       double by_x = 0;
@@ -248,7 +263,7 @@ void Reference::backward(NodeId id) {
       const double scale = (*constant_of(id, ".weight"))[channel] / deviation;
       for (std::size_t i = channel; i < x.size(); i += c)
         dx[i] += rounded(scale * dy[i]) -
-                 rounded(scale * (sum / count + (x[i] - m.mean) / deviation * by_x / count));
+                 (frozen ? 0 : rounded(scale * (sum / count + (x[i] - m.mean) / deviation * by_x / count)));
     }
   } else if (const auto* activation = std::get_if<Activate>(&node.op)) {
     for (std::size_t i = 0; i < dy.size(); ++i) dx[i] += rounded(dy[i] * slope(x[i], activation->activation));

@@ -27,6 +27,26 @@ class Reference {
   std::map<std::string, std::vector<double>> constants;
   std::map<std::string, std::vector<double>> gradients;
 
+  /// A tensor's grid in quantisation-aware training, and what its scale is called among the gradients.
+  struct Grid {
+    std::string name;
+    double scale = 1;
+    double low = -128;  ///< stored values less the zero point
+    double high = 127;
+    bool clip = false;  ///< the largest value is learned, else the scale
+    double gradient_scale = 1;
+  };
+  /// By node: of what its output is before its own activation, of its output, of its weights a channel.
+  std::map<NodeId, Grid> before_grids, output_grids;
+  std::map<NodeId, std::vector<Grid>> weight_grids;
+  /// By a grid's name: what another network stored. loss() takes it in place of its own rounding, which a
+  /// last bit may turn; how far from the nearest whole number it ever is, limits aside, is `apart`, 0.5 at
+  /// best.
+  std::map<std::string, std::vector<double>> stored;
+  double apart = 0;
+  /// Batch norms take their running statistics.
+  bool frozen = false;
+
   /// Mean softmax cross-entropy of a batch in training: batch norms take the batch's statistics.
   double loss(std::span<const float> images, std::span<const float> targets);
   /// Of the last loss(): the gradients of all constants but batch norms' running statistics.
@@ -46,11 +66,19 @@ class Reference {
   }
   double rounded(double x) { return off(x, noise_.products); }
   Moments moments(NodeId x, int channel) const;
+  Moments norm_moments(NodeId id, std::size_t channel) const;
   void forward(NodeId id);
   void backward(NodeId id);
   std::vector<double>& gradient_of(NodeId id, const char* suffix);
   const std::vector<double>* constant_of(NodeId id, const char* suffix) const;
   void through_activation(NodeId id, Activation activation);
+  // reference_quantized.cpp:
+  void onto_grid(const std::map<NodeId, Grid>& grids, NodeId id, std::vector<double>& values,
+                 std::vector<std::vector<double>>& kept);
+  void through_grid(const std::map<NodeId, Grid>& grids, NodeId id,
+                    const std::vector<std::vector<double>>& kept);
+  std::vector<double> weights_on_grid(NodeId id) const;
+  void through_weight_grids(NodeId id);
 
   Graph graph_;
   Noise noise_;
@@ -60,6 +88,8 @@ class Reference {
   std::vector<std::vector<double>> values_;  ///< a node's output, [n, H, W, C]
   std::vector<std::vector<double>> before_;  ///< the same, before the node's own activation
   std::vector<std::vector<double>> d_values_;
+  // The same two before they were put on their grids:
+  std::vector<std::vector<double>> off_grid_values_, off_grid_before_;
 };
 
 }  // namespace linnet::train

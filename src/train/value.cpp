@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "train/quantizer.h"
+
 namespace linnet::train {
 
 using cpu::Bf16;
@@ -70,7 +72,8 @@ void Value::round_to(std::byte* to, std::int64_t pixel, std::int64_t pixels, con
 }
 
 void Value::store(int thread, std::int64_t pixel, std::int64_t pixels, const float* written, Range channels) {
-  const bool observed = !norm.empty() && (machine_.restating || (machine_.training && !norm.front().frozen));
+  const bool observed =
+      !norm.empty() && (machine_.restating || (machine_.training && !keeps_statistics(norm.front())));
   if (!observed) {
     if (half) round_to(z, pixel, pixels, written, channels);
   } else if (half) {
@@ -133,7 +136,7 @@ void Value::close_forward() {
   if (norm.empty()) return;
   Norm& n = norm.front();
   if (machine_.restating) restate(n);
-  if (machine_.training && !n.frozen) {
+  if (machine_.training && !keeps_statistics(n)) {
     close_statistics(n);
   } else {
     std::ranges::copy(n.running_mean, n.mean.begin());
@@ -148,7 +151,7 @@ void Value::close_forward() {
 
 template <class T, class Y>
 void Value::normalise(void (*kernel)(const cpu::NormaliseOf<T, Y>&), std::int64_t pixel, std::int64_t pixels,
-                      Y* y, std::ptrdiff_t row, int zeros) const {
+                      Finish by, Y* y, std::ptrdiff_t row, int zeros) const {
   kernel({.z = at<T>(z, pixel),
           .multiply = norm.empty() ? nullptr : norm.front().multiply.data(),
           .add = norm.empty() ? nullptr : norm.front().add.data(),
@@ -156,26 +159,32 @@ void Value::normalise(void (*kernel)(const cpu::NormaliseOf<T, Y>&), std::int64_
           .y_pixel = row,
           .pixels = pixels,
           .c = shape.c,
-          .finish = finish,
+          .finish = by,
           .zeros = zeros});
 }
 
+void Value::normalise_to(std::int64_t pixel, std::int64_t pixels, Finish by, float* y,
+                         std::ptrdiff_t row) const {
+  normalise<float>(machine_.train.normalise, pixel, pixels, by, y, row, 0);
+}
+
 Rows Value::fetch(std::int64_t pixel, std::int64_t pixels, float* scratch, std::ptrdiff_t row) const {
+  if (quantized()) return fetch_quantized(pixel, pixels, scratch, row);
   if (half) {
-    normalise<Bf16>(machine_.batch_norm_bf16.normalise, pixel, pixels, scratch, row, 0);
+    normalise<Bf16>(machine_.batch_norm_bf16.normalise, pixel, pixels, finish, scratch, row, 0);
     return {scratch, row};
   }
   if (plain()) return {at<float>(z, pixel), shape.c};
-  normalise<float>(machine_.train.normalise, pixel, pixels, scratch, row, 0);
+  normalise<float>(machine_.train.normalise, pixel, pixels, finish, scratch, row, 0);
   return {scratch, row};
 }
 
 RowsOf<Bf16> Value::fetch(std::int64_t pixel, std::int64_t pixels, Bf16* scratch, std::ptrdiff_t row,
                           int zeros) const {
   if (half)
-    normalise<Bf16>(machine_.products->normalise, pixel, pixels, scratch, row, zeros);
+    normalise<Bf16>(machine_.products->normalise, pixel, pixels, finish, scratch, row, zeros);
   else
-    normalise<float>(machine_.products->normalise_float, pixel, pixels, scratch, row, zeros);
+    normalise<float>(machine_.products->normalise_float, pixel, pixels, finish, scratch, row, zeros);
   return {scratch, row};
 }
 
@@ -209,6 +218,8 @@ void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const f
     for (std::int64_t p = 0; p < pixels; ++p)
       std::copy(dy + p * shape.c + channels.begin, dy + p * shape.c + channels.end,
                 at<float>(gradient, pixel + p) + channels.begin);
+  } else if (last && quantized()) {
+    deliver_quantized(thread, pixel, pixels, dy, first);
   } else if (half) {
     deliver_as<Bf16>(machine_.batch_norm_bf16.activation_gradient, thread, pixel, pixels, dy, channels, first,
                      last);
@@ -218,6 +229,8 @@ void Value::deliver(int thread, std::int64_t pixel, std::int64_t pixels, const f
 }
 
 void Value::close_backward() {
+  for (ValueQuantizer* grid : {before, after})
+    if (grid) grid->close();
   if (norm.empty() && d_bias.empty()) return;
   const auto channels = static_cast<std::size_t>(shape.c);
   // The threads' sums, plain and centred, in the first's place.
@@ -242,7 +255,9 @@ void Value::close_norm_gradient(Norm& n) {
     n.d_offset[c] = static_cast<float>(s.first[c]);
     n.d_scale[c] = static_cast<float>(s.second[c] / double{n.deviation[c]});
   }
-  if (n.frozen) {  // the statistics do not depend on z, so by_value and constant stay zero
+  if (keeps_statistics(n)) {  // they do not depend on z
+    std::ranges::fill(n.by_value, 0.0f);
+    std::ranges::fill(n.constant, 0.0f);
     for (std::size_t c = 0; c < d_bias.size(); ++c)
       d_bias[c] = static_cast<float>(s.first[c] * double{n.multiply[c]});
     return;

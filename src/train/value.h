@@ -9,6 +9,7 @@
 // same, but for those that multiply bfloat16.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -40,7 +41,17 @@ struct Machine {
   bool training = false;
   bool restating = false;  ///< Network::restate_norms()
   std::uint64_t step = 0;  ///< counts the forward passes in training
+  bool frozen = false;     ///< batch norms keep to their running statistics
+  // Quantisation-aware training:
+  bool grids = false;               ///< values have grids, which take whole pixels
+  std::vector<float*> blocks = {};  ///< a thread's room for kQuantizedBlocks blocks
 };
+
+/// Blocks of a value's gradient on its way through its grids, and how large they are.
+constexpr int kQuantizedBlocks = 4;
+constexpr std::int64_t block_pixels_quantized(std::int64_t c) { return std::max<std::int64_t>(1, 8192 / c); }
+
+class ValueQuantizer;
 
 /// Values from one row of c values to the next in scratch memory: whole cache lines, and one more, so that
 /// the rows of a block do not fight for the same lines of the L1 cache.
@@ -89,9 +100,12 @@ class Value {
   std::byte* z = nullptr;   ///< [batch, H, W, C]
   std::byte* gradient = nullptr;  ///< of the norm's output, [batch, H, W, C]; nullptr: nobody asks for it
   bool needs_gradient = true;
+  ValueQuantizer* before = nullptr;  ///< the grid that the activation reads from, where there is one
+  ValueQuantizer* after = nullptr;   ///< the grid of y, where there is one
 
   /// y is z.
-  bool plain() const { return norm.empty() && finish == cpu::Finish::kNone; }
+  bool plain() const { return norm.empty() && finish == cpu::Finish::kNone && !quantized(); }
+  bool quantized() const { return before || after; }
   /// Bytes of z, or of the gradient, for one image.
   std::int64_t image_bytes() const { return shape.size() * (half ? 2 : 4); }
 
@@ -111,6 +125,9 @@ class Value {
   /// The same rounded, always in `scratch`, with `zeros` zeros behind each row. Needs Machine::products.
   RowsOf<cpu::Bf16> fetch(std::int64_t pixel, std::int64_t pixels, cpu::Bf16* scratch, std::ptrdiff_t row,
                           int zeros) const;
+
+  /// The first pixels of what is on one of the two grids, [pixels, C].
+  void read(const ValueQuantizer& grid, std::int64_t pixels, float* y) const;
 
   // Backward.
   /// A reader's gradient of y for these pixels, [pixels, C]; the first and the last of its readers say so.
@@ -137,6 +154,14 @@ class Value {
     std::int64_t pixels_of(std::size_t channel) const;
     void clear();
   };
+  struct ActivationStep {
+    const float* d;
+    const float* z;
+    const Norm* norm;
+    float* dv;
+    std::int64_t pixels;
+    cpu::Finish finish;
+  };
   void close_statistics(Norm& n);
   template <class T>
   T* at(std::byte* values, std::int64_t pixel) const {
@@ -150,16 +175,25 @@ class Value {
   void store_as(void (*statistics)(const cpu::StatisticsOf<T>&), int thread, std::int64_t pixel,
                 std::int64_t pixels, const float* written, Range channels);
   template <class T, class Y>
-  void normalise(void (*kernel)(const cpu::NormaliseOf<T, Y>&), std::int64_t pixel, std::int64_t pixels, Y* y,
-                 std::ptrdiff_t row, int zeros) const;
+  void normalise(void (*kernel)(const cpu::NormaliseOf<T, Y>&), std::int64_t pixel, std::int64_t pixels,
+                 cpu::Finish by, Y* y, std::ptrdiff_t row, int zeros) const;
   template <class T>
   void deliver_as(void (*kernel)(const cpu::ActivationGradientOf<T>&), int thread, std::int64_t pixel,
                   std::int64_t pixels, const float* dy, Range channels, bool first, bool last);
   template <class T, class Y>
   void normalise_gradient(void (*kernel)(const cpu::NormaliseGradientOf<T, Y>&), std::int64_t pixel,
                           std::int64_t pixels, Y* dz, std::ptrdiff_t row, int zeros) const;
+  /// It takes the running statistics, and keeps them.
+  bool keeps_statistics(const Norm& n) const { return n.frozen || machine_.frozen; }
   void close_norm_gradient(Norm& n);
   void restate(Norm& n);
+  void normalise_to(std::int64_t pixel, std::int64_t pixels, cpu::Finish by, float* y,
+                    std::ptrdiff_t row) const;
+  // value_quantized.cpp:
+  Rows fetch_quantized(std::int64_t pixel, std::int64_t pixels, float* scratch, std::ptrdiff_t row) const;
+  void deliver_quantized(int thread, std::int64_t pixel, std::int64_t pixels, const float* dy, bool first);
+  void activate(const float* x, std::int64_t pixels, float* y) const;
+  void through_activation(Sums& s, const ActivationStep& a) const;
 
   const Machine& machine_;
   std::vector<Sums> sums_;  ///< one a thread

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/kernels/batch_norm/batch_norm.h"
+#include "cpu/kernels/fake_quantize/fake_quantize_f32.h"
 #include "cpu/kernels/gradient/depthwise_gradient_f32.h"
 #include "cpu/kernels/gradient/product_sums_f32.h"
 #include "cpu/kernels/gradient/products_bf16.h"
@@ -23,6 +24,8 @@ struct KernelsTrain : BatchNormKernels<float> {
   void (*depthwise_weight_gradient)(const DepthwiseWeightGradientF32&);
   void (*depthwise_input_gradient)(const DepthwiseInputGradientF32&);
   void (*product_sums)(const ProductSumsF32&);
+  void (*fake_quantize)(const FakeQuantizeF32&);
+  void (*fake_quantize_gradient)(FakeQuantizeGradientF32&);
 };
 
 /// Products of bfloat16, and batch norm's passes that write what they read. T: as what it is stored.

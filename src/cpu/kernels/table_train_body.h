@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/kernels/batch_norm/batch_norm_body.h"
+#include "cpu/kernels/fake_quantize/fake_quantize_body.h"
 #include "cpu/kernels/gradient/depthwise_gradient_body.h"
 #include "cpu/kernels/gradient/product_sums_body.h"
 #include "cpu/kernels/gradient/weight_gradient_body.h"
@@ -26,7 +27,8 @@ template <class V>
 constexpr KernelsTrain table_train() {
   return {
       table_batch_norm<V, float>(),    weight_gradient_f32<V>, depthwise_weight_gradient_f32<V>,
-      depthwise_input_gradient_f32<V>, product_sums_f32<V>,
+      depthwise_input_gradient_f32<V>, product_sums_f32<V>,    fake_quantize_f32<V>,
+      fake_quantize_gradient_f32<V>,
   };
 }
 

@@ -50,6 +50,9 @@ Result<void> check(const Recipe& r) {
   LINNET_CHECK(within(r.mixup, 0, 100, "--mixup"));
   LINNET_CHECK(within(double{r.dropout}, 0, 0.99, "--dropout"));
   LINNET_CHECK(within(double{r.norm_momentum}, 1e-6, 1, "--norm-momentum"));
+  LINNET_CHECK(within(r.qat_epochs, 0, r.epochs - 1, "--qat-epochs"));
+  LINNET_CHECK(within(double{r.qat_rate}, 1e-12, 1e3, "--qat-lr"));
+  LINNET_CHECK(within(r.qat_delay, 0, 1, "--qat-delay"));
   return {};
 }
 
@@ -77,6 +80,11 @@ std::string to_json(const Recipe& r) {
   if (r.frozen_layers > 0) json["frozen_layers"] = r.frozen_layers;
   if (r.frozen_norms) json["frozen_norms"] = true;
   if (r.sync_norms) json["sync_batch_norm"] = true;
+  if (r.qat_epochs > 0) {
+    json["qat_epochs"] = r.qat_epochs;
+    json["qat_lr"] = r.qat_rate;
+    json["qat_delay"] = r.qat_delay;
+  }
   return json.dump();
 }
 

@@ -38,6 +38,10 @@ struct Recipe {
   bool sync_norms = false;  ///< batch norms take the statistics of all processes' images, not of their own
   Initialisation initialisation = Initialisation::kHeFanOut;
   data::Augmentation augmentation = {};
+  // Quantisation-aware training ends the run, from the float weights before it, with a rate of its own:
+  int qat_epochs = 0;       ///< how many of `epochs`; 0: none
+  float qat_rate = 0.005f;  ///< falls to zero along half a cosine
+  double qat_delay = 0.5;   ///< share of its steps after which batch norms keep their statistics, [0, 1]
   std::uint64_t seed = 1;
 };
 

@@ -6,8 +6,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cpu/executor.h"
 #include "data/batches.h"
 #include "data/mixup.h"
+#include "quantize/images.h"
+#include "quantize/quantize.h"
 #include "train/loss.h"
 #include "train/moving_average.h"
 #include "train/run/checkpoint.h"
@@ -21,12 +24,35 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+constexpr std::size_t kCalibration = 512;  // pictures that int8's first scales are taken from
+
+/// Of the float epochs.
 Schedule schedule_of(const Recipe& recipe, std::int64_t epoch_steps) {
   return {.kind = recipe.schedule,
           .base = recipe.rate,
-          .steps = recipe.epochs * epoch_steps,
+          .steps = (recipe.epochs - recipe.qat_epochs) * epoch_steps,
           .epoch_steps = epoch_steps,
           .warm_up = std::llround(recipe.warm_up * static_cast<double>(epoch_steps))};
+}
+
+/// Of the epochs in quantisation-aware training.
+Schedule qat_schedule_of(const Recipe& recipe, std::int64_t epoch_steps) {
+  return {.kind = ScheduleKind::kCosine,
+          .base = recipe.qat_rate,
+          .steps = recipe.qat_epochs * epoch_steps,
+          .epoch_steps = epoch_steps};
+}
+
+NetworkOptions network_options(const Recipe& recipe, const RunOptions& options) {
+  return {.isa = options.isa,
+          .precision = recipe.precision,
+          .momentum = recipe.norm_momentum,
+          .dropout = recipe.dropout,
+          .frozen_layers = recipe.frozen_layers,
+          .frozen_norms = recipe.frozen_norms,
+          .seed = recipe.seed,
+          .job = options.job,
+          .sync_norms = recipe.sync_norms};
 }
 
 std::unique_ptr<Optimizer> optimizer_of(const Recipe& recipe, std::span<const Parameter> parameters) {
@@ -69,6 +95,10 @@ std::filesystem::path checkpoint_path(const std::filesystem::path& folder) {
   return folder / "checkpoint" / "last.safetensors";
 }
 
+/// Of a checkpoint's arrays.
+constexpr const char* kWeightsBeforeQat = "weights before qat";
+constexpr const char* kStatisticsBeforeQat = "statistics before qat";
+
 struct Trainer::Impl {
   RunData data;
   Recipe recipe;
@@ -83,6 +113,10 @@ struct Trainer::Impl {
   data::BatchOptions plain_batches = {};  ///< as they are prepared for validation
   Schedule schedule = {};
   Checkpoint state = {};
+  // Of quantisation-aware training:
+  Schedule qat_schedule = {};
+  std::optional<Graph> before_qat = {};  ///< since it began: the float result
+  AlignedVector<float> weights_before_qat = {}, statistics_before_qat = {};
   AlignedVector<float> targets = {};
   AlignedVector<float> d_scores = {};
 
@@ -104,15 +138,23 @@ struct Trainer::Impl {
                                                       {"statistics", network.statistics()},
                                                       {"optimizer", optimizer->state()}};
     if (average) result["average"] = average->state();
+    if (before_qat) {
+      result[kWeightsBeforeQat] = weights_before_qat;
+      result[kStatisticsBeforeQat] = statistics_before_qat;
+    }
     return result;
   }
   std::int64_t epoch_steps() const { return schedule.epoch_steps; }
-  std::int64_t all_steps() const { return schedule.steps; }
+  std::int64_t all_steps() const { return schedule.steps + qat_schedule.steps; }
+  float rate(std::int64_t step) const {
+    return step < schedule.steps ? schedule.rate(step) : qat_schedule.rate(step - schedule.steps);
+  }
 
   bool first() const { return job.rank() == 0; }
 
   Result<void> restore(Checkpoint checkpoint);
   void begin_together();
+  Result<void> begin_qat();
   void save();
   void fill_targets(const data::Batch& batch);
   Result<void> train_on(const data::Batch& batch);
@@ -130,13 +172,20 @@ Result<void> Trainer::Impl::restore(Checkpoint checkpoint) {
     return usage(
         "{}: the run that it belongs to was another: {}. Say the same as then, or give --out another folder",
         path, difference);
-  for (const auto& [name, values] : arrays()) {
+  const auto take = [&](std::span<float> values, std::string_view name) -> Result<void> {
     const auto saved = checkpoint.arrays.find(name);
     const std::size_t size = saved == checkpoint.arrays.end() ? 0 : saved->second.size();
     if (size != values.size())
       return fail("{}: holds {} values of \"{}\" where this network has {}", path, size, name, values.size());
     if (size > 0) std::ranges::copy(saved->second, values.begin());
+    return {};
+  };
+  if (checkpoint.arrays.contains(kWeightsBeforeQat)) {
+    LINNET_CHECK(take(network.values(), kWeightsBeforeQat));
+    LINNET_CHECK(take(network.statistics(), kStatisticsBeforeQat));
+    LINNET_CHECK(begin_qat());
   }
+  for (const auto& [name, values] : arrays()) LINNET_CHECK(take(values, name));
   if (checkpoint.step < 0 || checkpoint.step > all_steps())
     return fail("{}: says it is at step {} of {}", path, checkpoint.step, all_steps());
   if (checkpoint.ranks != job.size() && options.warn)
@@ -156,6 +205,27 @@ void Trainer::Impl::begin_together() {
   state.step = static_cast<std::int64_t>(steps[0]);
   network.set_steps(static_cast<std::uint64_t>(state.step));
   for (const auto& [name, values] : arrays()) job.broadcast(values);
+}
+
+/// From the network's float weights to the one that is quantisation-aware: what the weights are alone decides
+/// what comes out, so that a resumed run takes this step again.
+Result<void> Trainer::Impl::begin_qat() {
+  before_qat = network.to_graph();
+  weights_before_qat.assign(network.values().begin(), network.values().end());
+  statistics_before_qat.assign(network.statistics().begin(), network.statistics().end());
+  LINNET_TRY(const auto images, quantize::read_images(*before_qat, data.train, kCalibration));
+  quantize::Options usual;
+  usual.correct_bias = false;  // training corrects it
+  usual.threads = pool.threads();
+  LINNET_TRY(quantize::Quantized start, quantize::to_int8(*before_qat, images, usual));
+  NetworkOptions aware = network_options(recipe, options);
+  aware.precision = cpu::Precision::kFloat32;
+  aware.int8 = std::move(start.graph);
+  LINNET_TRY(network, Network::make(*before_qat, recipe.batch, pool, aware));
+  network.set_steps(static_cast<std::uint64_t>(state.step));
+  optimizer = optimizer_of(recipe, network.parameters());
+  if (average) average.emplace(network, recipe.average);
+  return {};
 }
 
 /// A checkpoint that cannot be written costs a warning: the one before is still whole.
@@ -189,6 +259,9 @@ Result<void> Trainer::Impl::train_on(const data::Batch& batch) {
                           .first(static_cast<std::size_t>(batch.images) *
                                  static_cast<std::size_t>(plain_batches.input.size()));
   fill_targets(batch);
+  if (before_qat)
+    network.freeze_statistics(static_cast<double>(state.step - schedule.steps) >=
+                              recipe.qat_delay * static_cast<double>(qat_schedule.steps));
   LINNET_TRY(const std::span<const float> scores, network.forward(images, true));
   d_scores.resize(scores.size());
   const Loss own = softmax_cross_entropy(scores, targets, classes, d_scores, job.size());
@@ -203,7 +276,7 @@ Result<void> Trainer::Impl::train_on(const data::Batch& batch) {
         loss, state.step % epoch_steps() + 1, state.step / epoch_steps() + 1, recipe.rate,
         checkpoint_path(options.folder).string());
   if (recipe.clip > 0) clip_gradients(network.parameters(), recipe.clip);
-  optimizer->step(schedule.rate(state.step), pool);
+  optimizer->step(rate(state.step), pool);
   if (average) average->update(pool);
   ++state.step;
   state.loss_sum += loss * all_images;
@@ -235,6 +308,19 @@ Result<Loss> Trainer::Impl::sum_validation(const data::Dataset& part, std::int64
   data::BatchOptions once = plain_batches;
   once.epochs = 1;
   LINNET_TRY(const auto all, data::Batches::make(part, once));
+  // In quantisation-aware training the integers are judged.
+  std::unique_ptr<cpu::CpuExecutor> engine;
+  AlignedVector<float> integer_scores;
+  if (before_qat) {
+    LINNET_TRY(const Graph graph, network.to_int8());
+    LINNET_TRY(engine, cpu::make_executor(graph, {.threads = pool.threads(), .isa = options.isa}));
+  }
+  const auto score = [&](int n, std::span<const float> pixels) -> Result<std::span<const float>> {
+    if (!engine) return network.forward(pixels, false);
+    integer_scores.resize(static_cast<std::size_t>(n) * static_cast<std::size_t>(classes));
+    LINNET_CHECK(engine->run(n, pixels, integer_scores));
+    return integer_scores;
+  };
   Loss total;
   for (;;) {
     LINNET_TRY(const data::Batch* batch, all->next());
@@ -244,8 +330,8 @@ Result<Loss> Trainer::Impl::sum_validation(const data::Dataset& part, std::int64
     targets.resize(n * static_cast<std::size_t>(classes));
     train::fill_targets(batch->labels, classes, 0, targets);
     LINNET_TRY(const std::span<const float> scores,
-               network.forward(
-                   std::span(batch->pixels).first(n * static_cast<std::size_t>(once.input.size())), false));
+               score(batch->images,
+                     std::span(batch->pixels).first(n * static_cast<std::size_t>(once.input.size()))));
     const Loss own = softmax_cross_entropy(scores, targets, classes, {});
     total.mean += own.mean * batch->images;
     total.correct += own.correct;
@@ -257,7 +343,7 @@ Result<Loss> Trainer::Impl::sum_validation(const data::Dataset& part, std::int64
 Result<EpochRecord> Trainer::Impl::close_epoch() {
   const auto images = static_cast<double>(state.images);
   EpochRecord record = {.epoch = state.step / epoch_steps(),
-                        .learning_rate = schedule.rate(state.step - 1),
+                        .learning_rate = rate(state.step - 1),
                         .loss = state.loss_sum / images,
                         .top1 = static_cast<double>(state.correct) / images,
                         .seconds = state.seconds,
@@ -293,17 +379,11 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   if (code)
     return fail("{}: cannot be made: {}; give --out a folder that can be written to",
                 path.parent_path().string(), code.message());
+  if (job.size() > 1 && recipe.qat_epochs > 0)
+    return usage("--qat runs in one process, and mpirun started {}", job.size());
   if (job.rank() == 0) remove_leftovers(path);
-  LINNET_TRY(Network network, Network::make(graph, recipe.batch / job.size(), pool,
-                                            {.isa = options.isa,
-                                             .precision = recipe.precision,
-                                             .momentum = recipe.norm_momentum,
-                                             .dropout = recipe.dropout,
-                                             .frozen_layers = recipe.frozen_layers,
-                                             .frozen_norms = recipe.frozen_norms,
-                                             .seed = recipe.seed,
-                                             .job = options.job,
-                                             .sync_norms = recipe.sync_norms}));
+  LINNET_TRY(Network network,
+             Network::make(graph, recipe.batch / job.size(), pool, network_options(recipe, options)));
   auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options), job,
                                      graph.output_shape().c, std::move(network));
   Impl& m = *impl;
@@ -324,6 +404,7 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
         "{}: holds {} pictures to train with, fewer than one batch of {}; choose a smaller --batch-size",
         m.data.train.name, m.data.train.items.size(), recipe.batch);
   m.schedule = schedule_of(recipe, std::ssize(m.data.train.items) / recipe.batch);
+  m.qat_schedule = qat_schedule_of(recipe, m.schedule.epoch_steps);
   if (there) {
     LINNET_TRY(Checkpoint checkpoint, read_checkpoint(path));
     LINNET_CHECK(m.restore(std::move(checkpoint)));
@@ -349,6 +430,10 @@ Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& sto
       m.save();
       return false;
     }
+    if (m.state.step >= m.schedule.steps && !m.before_qat) {
+      m.swap_average();  // it goes on from the result
+      LINNET_CHECK(m.begin_qat());
+    }
     const auto start = Clock::now();
     LINNET_TRY(const data::Batch* batch, m.batches->next());
     LINNET_CHECK(m.train_on(*batch));
@@ -364,7 +449,7 @@ Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& sto
            .epochs = m.recipe.epochs,
            .step = (m.state.step - 1) % m.epoch_steps() + 1,
            .steps = m.epoch_steps(),
-           .learning_rate = m.schedule.rate(m.state.step - 1),
+           .learning_rate = m.rate(m.state.step - 1),
            .loss = m.state.loss_sum / so_far,
            .top1 = static_cast<double>(m.state.correct) / so_far,
            .images_per_second = speed,
@@ -387,8 +472,16 @@ std::int64_t Trainer::steps_done() const { return impl_->state.step; }
 const std::vector<EpochRecord>& Trainer::history() const { return impl_->state.history; }
 
 Graph Trainer::graph() {
+  if (impl_->before_qat) return *impl_->before_qat;
   impl_->swap_average();
   Graph result = impl_->network.to_graph();
+  impl_->swap_average();
+  return result;
+}
+
+Result<Graph> Trainer::int8() {
+  impl_->swap_average();
+  Result<Graph> result = impl_->network.to_int8();
   impl_->swap_average();
   return result;
 }

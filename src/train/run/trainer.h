@@ -72,8 +72,11 @@ class Trainer {
 
   std::int64_t steps_done() const;
   const std::vector<EpochRecord>& history() const;
-  /// The result: the averaged weights, or the last.
+  /// The result: the averaged weights, or the last; those before quantisation-aware training.
   Graph graph();
+  /// What quantisation-aware training made of them: the int8 graph that validation runs. Errors: the run has
+  /// not come to it, or knows none.
+  Result<Graph> int8();
 
  private:
   struct Impl;

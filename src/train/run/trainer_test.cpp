@@ -5,9 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cpu/executor.h"
 #include "data/testing.h"
 #include "graph/families/family.h"
+#include "quantize/images.h"
 #include "support/data.h"
+#include "train/loss.h"
 #include "train/run/checkpoint.h"
 
 namespace linnet::train {
@@ -101,6 +104,67 @@ TEST(trainer, a_run_that_was_stopped_at_any_step_goes_on_to_the_same_bits) {
                   undisturbed.trainer->history()[i].validation_loss);
       }
     }
+  }
+}
+
+/// The last two of the four epochs.
+Recipe aware() {
+  Recipe r = recipe();
+  r.qat_epochs = 2;
+  return r;
+}
+
+TEST(trainer, quantisation_aware_epochs_go_on_to_the_same_bits_from_any_step) {
+  const ScratchFolder whole;
+  Session undisturbed(whole.path(), aware(), false);
+  ASSERT_TRUE(undisturbed.go());
+  const Graph int8 = undisturbed.trainer->int8().value();
+  for (std::int64_t at = 5; at < 12; ++at) {
+    const ScratchFolder folder;
+    EXPECT_FALSE(Session(folder.path(), aware(), false).go(at));
+    Session again(folder.path(), aware(), true);
+    ASSERT_TRUE(again.go());
+    EXPECT_EQ(again.trainer->graph(), undisturbed.trainer->graph()) << "stopped after step " << at;
+    EXPECT_EQ(again.trainer->int8().value(), int8) << "stopped after step " << at;
+    EXPECT_EQ(again.trainer->history().back().validation_loss,
+              undisturbed.trainer->history().back().validation_loss);
+  }
+}
+
+TEST(trainer, the_float_result_is_that_of_the_float_epochs_alone) {
+  const ScratchFolder both, half;
+  Session run(both.path(), aware(), false);
+  EXPECT_FALSE(run.trainer->int8()) << "it has not come to it";
+  ASSERT_TRUE(run.go());
+  Recipe r = recipe();
+  r.epochs = 2;
+  Session alone(half.path(), r, false);
+  ASSERT_TRUE(alone.go());
+  EXPECT_EQ(run.trainer->graph(), alone.trainer->graph());
+  EXPECT_FALSE(alone.trainer->int8());
+}
+
+TEST(trainer, what_validates_quantisation_aware_epochs_is_the_exported_graph) {
+  const ScratchFolder folder;
+  Session run(folder.path(), aware(), false);
+  ASSERT_TRUE(run.go());
+  const Graph int8 = run.trainer->int8().value();
+  ASSERT_TRUE(is_int8(int8));
+  const RunData data = pictures();
+  const auto images = quantize::read_images(int8, data.validation, 0).value();
+  for (const cpu::Isa isa : cpu::available_isas()) {
+    const auto engine = cpu::make_executor(int8, {.isa = isa}).value();
+    std::vector<float> scores, targets(images.size() * 3);
+    std::vector<int> labels;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      std::vector<float> own(3);
+      ASSERT_TRUE(engine->run(1, images[i], own));
+      scores.insert(scores.end(), own.begin(), own.end());
+      labels.push_back(*data.validation.items[i].label);
+    }
+    fill_targets(labels, 3, 0, targets);
+    const Loss loss = softmax_cross_entropy(scores, targets, 3, {});
+    EXPECT_DOUBLE_EQ(loss.mean, *run.trainer->history().back().validation_loss) << to_string(isa);
   }
 }
 
