@@ -124,11 +124,11 @@ void Value::restate(Norm& n) {
   close_statistics(n);
   n.momentum = momentum;
   for (std::size_t c = 0; c < mean.size(); ++c) {
-    const double before = std::sqrt(double{variance[c]} + double{n.epsilon});
-    const double after = std::sqrt(double{n.running_variance[c]} + double{n.epsilon});
+    const double deviation_before = std::sqrt(double{variance[c]} + double{n.epsilon});
+    const double deviation_now = std::sqrt(double{n.running_variance[c]} + double{n.epsilon});
     const double moved = double{n.running_mean[c]} - double{mean[c]};
-    n.offset[c] = static_cast<float>(double{n.offset[c]} + moved / before * double{n.scale[c]});
-    n.scale[c] = static_cast<float>(double{n.scale[c]} * after / before);
+    n.offset[c] = static_cast<float>(double{n.offset[c]} + moved / deviation_before * double{n.scale[c]});
+    n.scale[c] = static_cast<float>(double{n.scale[c]} * deviation_now / deviation_before);
   }
 }
 
