@@ -162,8 +162,31 @@ Result<Graph> with_resolution(Graph graph, int pixels) {
   if (pixels < kTotalStride || pixels % kTotalStride != 0)
     return usage("a resolution of {} does not fit; take a multiple of {}", pixels, kTotalStride);
   const int before = graph.input_shape().h;
-  graph.nodes.front().shape.h = graph.nodes.front().shape.w = pixels;
-  LINNET_CHECK(renew_shapes(graph, 1));
+  std::vector<Node> nodes = std::exchange(graph.nodes, {});
+  std::vector<NodeId> place(nodes.size());
+  for (std::size_t id = 0; id < nodes.size(); ++id) {
+    Node& node = nodes[id];
+    for (NodeId& input : node.inputs) input = place[static_cast<std::size_t>(input)];
+    if (id == 0) node.shape.h = node.shape.w = pixels;
+    // A pool over one pixel was left out when the file was written; now there are more.
+    if (std::holds_alternative<Linear>(node.op) && graph[node.inputs[0]].shape.pixels() > 1) {
+      const Node& features = graph[node.inputs[0]];
+      graph.nodes.push_back({.name = node.name + ".pool",
+                             .op = GlobalAveragePool{},
+                             .inputs = {node.inputs[0]},
+                             .shape = {1, 1, features.shape.c}});
+      node.inputs[0] = graph.size() - 1;
+    }
+    if (std::holds_alternative<Multiply>(node.op) && graph[node.inputs[1]].shape.pixels() > 1)
+      return fail(
+          "{}: was written for {} pixels, at which the pool before node \"{}\" sees one pixel and was left "
+          "out; start from a file of a larger resolution",
+          graph.name, before, node.name);
+    graph.nodes.push_back(std::move(node));
+    place[id] = graph.size() - 1;
+    LINNET_CHECK(renew_shapes(graph, place[id]));
+  }
+  graph.output = place[static_cast<std::size_t>(graph.output)];
   if (graph.preprocessing && graph.preprocessing->shortest_edge)
     graph.preprocessing->shortest_edge = static_cast<int>(
         std::lround(static_cast<double>(*graph.preprocessing->shortest_edge) * pixels / before));

@@ -106,6 +106,24 @@ TEST(transfer, another_resolution_keeps_weights_and_proportions) {
   for (const int pixels : {0, 31, 33, -32}) EXPECT_FALSE(with_resolution(graph, pixels)) << pixels;
 }
 
+TEST(transfer, a_pool_that_was_left_out_over_one_pixel_comes_back_where_there_are_more) {
+  ThreadPool pool(1);
+  const auto written = [&](const char* model) {
+    const Graph graph = family(model);
+    return Network::make(graph, 1, pool).value().to_graph();
+  };
+  const Graph v1 = written("mobilenet_v1:width=0.25,resolution=32,classes=5");
+  EXPECT_FALSE(std::ranges::any_of(
+      v1.nodes, [](const Node& node) { return std::holds_alternative<GlobalAveragePool>(node.op); }));
+  const auto larger = with_resolution(v1, 64);
+  ASSERT_TRUE(larger) << larger.error().message;
+  EXPECT_EQ(larger->output_shape(), (Shape{1, 1, 5}));
+  // The pools of squeeze-and-excite cannot be told from the convolutions behind them.
+  const auto refused = with_resolution(written("mobilenet_v3_small:width=0.35,resolution=32,classes=5"), 64);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("sees one pixel and was left out"), std::string::npos);
+}
+
 TEST(transfer, a_frozen_part_keeps_weights_and_statistics) {
   const Problem p = make_problem(family(kV3), 4, 1);
   const int layers = backbone_layers(p.graph);

@@ -59,8 +59,8 @@ def prepare_small(linnet, folder):
     make_pictures(folder / "photos" / "train", CLASSES, 1)
     make_pictures(folder / "photos" / "test", CLASSES, 2)
     make_pictures(folder / "colours", [f"colour {9 - i}" for i in range(10)], 3)
-    subprocess.run([linnet, "train", "--model", "mobilenet_v1:width=0.125,resolution=32", "--data", folder / "colours",
-                    "--out", folder / "base", "--batch-size", "16", "--epochs", "60", "--lr", "0.05", "--schedule",
+    subprocess.run([linnet, "train", "--model", "mobilenet_v1:width=0.25,resolution=96", "--data", folder / "colours",
+                    "--out", folder / "base", "--batch-size", "16", "--epochs", "30", "--lr", "0.05", "--schedule",
                     "one-cycle", "--augment", "none", "--hold-out", "0"], check=True, stderr=subprocess.DEVNULL)
     return folder / "base" / "model.safetensors"
 
