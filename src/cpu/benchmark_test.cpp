@@ -6,6 +6,7 @@
 #include "graph/families/family.h"
 #include "graph/random_graph.h"
 #include "graph/statistics.h"
+#include "support/sanitizer.h"
 
 namespace linnet::cpu {
 namespace {
@@ -61,7 +62,7 @@ TEST(benchmark, no_isa_does_more_than_its_own_ceiling) {
 }
 
 TEST(ceiling, every_figure_of_this_machine_is_plausible) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if LINNET_SANITIZED
   GTEST_SKIP() << "an instrumented build measures its instrumentation; the release build runs this test";
 #endif
   for (const Isa isa : {available_isas().front(), available_isas().back()}) {

@@ -11,6 +11,7 @@
 #include "image/image.h"
 #include "image/testing.h"
 #include "support/data.h"
+#include "support/sanitizer.h"
 
 namespace linnet::image {
 namespace {
@@ -135,7 +136,7 @@ TEST(limits, a_small_file_that_claims_a_large_picture_is_refused_before_it_is_al
 }
 
 TEST(limits, where_memory_is_short_the_error_says_so) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if LINNET_SANITIZED
   GTEST_SKIP() << "a sanitizer needs more address space than this test leaves";
 #endif
   // 432 MB of pixels.
