@@ -7,6 +7,7 @@
 
 #include "train/loss.h"
 #include "train/network.h"
+#include "train/optimizer.h"
 #include "train/reference.h"
 
 namespace linnet::train {
@@ -31,6 +32,25 @@ inline Problem make_problem(Graph graph, int images, std::uint64_t seed) {
   p.targets.resize(static_cast<std::size_t>(images * classes));
   fill_targets(labels, classes, 0.1f, p.targets);
   return p;
+}
+
+/// The same with targets of 0 and 1, which can be learnt until no loss is left.
+inline Problem make_certain_problem(Graph graph, int images, std::uint64_t seed) {
+  Problem p = make_problem(std::move(graph), images, seed);
+  for (float& target : p.targets) target = target > 0.5f ? 1.0f : 0.0f;
+  return p;
+}
+
+inline std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
+
+/// A step of training; the loss before it.
+inline double step(Network& network, Optimizer& optimizer, const Problem& p, float rate, ThreadPool& pool) {
+  const auto scores = network.forward(p.pixels, true).value();
+  std::vector<float> d_scores(scores.size());
+  const Loss loss = softmax_cross_entropy(scores, p.targets, p.graph.output_shape().c, d_scores);
+  EXPECT_TRUE(network.backward(d_scores));
+  optimizer.step(rate, pool);
+  return loss.mean;
 }
 
 inline Reference reference_of(const Problem& p, const Noise& noise = {}, std::uint64_t seed = 1) {

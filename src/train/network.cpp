@@ -226,8 +226,6 @@ void Network::Impl::add_norm(NodeId node, Value& value) {
   for (auto* v : {&norm.mean, &norm.deviation, &norm.multiply, &norm.add, &norm.by_value, &norm.constant})
     v->resize(c);
   value.norm.push_back(std::move(norm));
-  // The batch's mean takes a bias out again: its gradient is zero. Frozen norms leave it in.
-  if (!value.norm.front().frozen) value.d_bias = {};
 }
 
 /// The grids that int8 has at a node whose value this is.
@@ -256,7 +254,7 @@ Result<void> Network::Impl::add_layers() {
       const Value& value = input(0);
       return node.inputs[0] != 0 && uses[static_cast<std::size_t>(node.inputs[0])] == 1 &&
              value.finish == Finish::kNone && frozen(node.inputs[0]) == frozen(id) &&
-             (!norm || (value.norm.empty() && !(quantizers && quantizers->stands_alone(id))));
+             (!norm || (value.norm.empty() && !(quantizers && quantizers->find(node.name))));
     };
     const auto layer = [&](Activation activation, auto make) -> Value* {
       Value& value = add_value(node.shape, finish_of(activation), machine.mixed && id != graph.output);

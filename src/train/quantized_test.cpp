@@ -165,17 +165,15 @@ TEST(quantized_training, gradients_are_the_textbooks_in_every_family) {
     }
 }
 
-/// A step of SGD; the loss before it.
-double step(Network& network, Optimizer& optimizer, const Problem& p, float rate, ThreadPool& pool) {
-  const auto scores = network.forward(p.pixels, true).value();
-  std::vector<float> d_scores(scores.size());
-  const Loss loss = softmax_cross_entropy(scores, p.targets, p.graph.output_shape().c, d_scores);
-  EXPECT_TRUE(network.backward(d_scores));
-  optimizer.step(rate, pool);
-  return loss.mean;
+TEST(quantized_training, gradients_are_the_textbooks_in_random_graphs) {
+  const int graphs = testing::cases(200);
+  for (int seed = 1; seed <= graphs; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    const Problem p =
+        settled_problem(random_graph(static_cast<std::uint64_t>(seed)), 4, static_cast<std::uint64_t>(seed));
+    expect_textbook_gradients(p, seed % 2 == 1, seed % 3 + 1, cpu::available_isas().back());
+  }
 }
-
-std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 /// What an executor gives at every node, by its name.
 std::map<std::string, std::vector<float>> outputs_of(Executor& executor, const Problem& p) {
@@ -217,6 +215,15 @@ void expect_engine_equals(const Graph& inside, const Problem& p) {
   }
 }
 
+/// The loss of the integers.
+double loss_in_int8(const Graph& int8, const Problem& p) {
+  const auto engine = cpu::make_executor(int8, {}).value();
+  std::vector<float> scores(p.targets.size());
+  EXPECT_TRUE(engine->run(p.images, p.pixels, scores));
+  std::vector<float> unused(scores.size());
+  return softmax_cross_entropy(scores, p.targets, p.graph.output_shape().c, unused).mean;
+}
+
 /// Shares of the values that training's float passes and the integers agree on.
 struct Agreement {
   std::int64_t values = 0, equal = 0, within_one = 0;
@@ -241,6 +248,34 @@ Agreement agreement(Network& network, const Graph& int8, const Problem& p) {
     }
   }
   return found;
+}
+
+TEST(quantized_training, one_batch_is_learnt_by_heart_in_integers) {
+  int left = testing::cases(8);
+  for (const char* model :
+       {"mobilenet_v1:width=0.25,resolution=32,classes=5", "mobilenet_v2:width=0.35,resolution=32,classes=5",
+        "mobilenet_v3_small:width=0.35,resolution=32,classes=5"}) {
+    if (left-- == 0) return;
+    Problem p = make_certain_problem(family(model), 16, 5);
+    ThreadPool pool(2);
+    constexpr SgdOptions kMomentum = {.momentum = 0.9f, .nesterov = true};
+    {
+      Network network = Network::make(p.graph, p.images, pool, {}).value();
+      const auto optimizer = make_sgd(network.parameters(), kMomentum);
+      for (int i = 0; i < 80; ++i) step(network, *optimizer, p, 0.02f, pool);
+      p.graph = network.to_graph();
+    }
+    const Graph after = int8_of(p);
+    Network aware = Network::make(p.graph, p.images, pool, {.int8 = after}).value();
+    const auto optimizer = make_sgd(aware.parameters(), kMomentum);
+    // Frozen batch norms no longer take back what a step does to the size of the weights: small steps.
+    for (int i = 0; i < 20; ++i) step(aware, *optimizer, p, 0.002f, pool);
+    aware.freeze_statistics(true);
+    for (int i = 0; i < 40; ++i) step(aware, *optimizer, p, 0.0005f, pool);
+    const double loss = loss_in_int8(aware.to_int8().value(), p);
+    EXPECT_LT(loss, 0.01) << model;
+    EXPECT_LT(loss, loss_in_int8(after, p)) << model << ": no better than int8 after training";
+  }
 }
 
 TEST(quantized_training, what_is_exported_runs_as_the_integers_inside_training) {

@@ -41,11 +41,9 @@ class Quantizers {
              std::span<float> statistics, std::vector<Parameter>& parameters,
              const std::function<Weights(NodeId)>& weights_of);
 
-  /// Whether int8 computes this batch norm as a layer of its own.
-  bool stands_alone(NodeId norm) const { return grids_[static_cast<std::size_t>(norm)].output >= 0; }
   ValueQuantizer* before(NodeId node) const { return at(grids_[static_cast<std::size_t>(node)].before); }
   ValueQuantizer* output(NodeId node) const { return at(grids_[static_cast<std::size_t>(node)].output); }
-  /// Of a node of the int8 graph, or nullptr.
+  /// Of a node of the int8 graph, or nullptr: a batch norm that is none of its nodes is a part of another.
   const ValueQuantizer* find(std::string_view name) const;
   /// nullptr for a node without weights.
   WeightQuantizer* weights(NodeId node) const;

@@ -12,10 +12,15 @@ double nearest(const Reference::Grid& g, double x) {
   return std::clamp(std::nearbyint(x / g.scale), g.low, g.high);
 }
 
+/// The same of a weight, before it is clipped. In float32, as the kernel does it: a last bit may decide, and
+/// among many weights some lie that near to a half.
+double nearest_weight(const Reference::Grid& g, double x) {
+  return double{std::nearbyint(static_cast<float>(x) * (1 / static_cast<float>(g.scale)))};
+}
+
 /// The gradient of x from that of q * scale, and what it adds to that of what is learned.
-double through(const Reference::Grid& g, double x, double q, double d, double& d_learned) {
+double through(const Reference::Grid& g, double x, double q, bool clipped, double d, double& d_learned) {
   const double steps = x / g.scale;
-  const bool clipped = std::abs(q - steps) > 0.501;  // a half may have been rounded to either side
   if (g.clip)
     d_learned += clipped ? d * q / g.high : 0;
   else
@@ -48,9 +53,12 @@ void Reference::through_grid(const std::map<NodeId, Grid>& grids, NodeId id,
   const Grid& g = found->second;
   const auto index = static_cast<std::size_t>(id);
   const auto& on_grid = &grids == &output_grids ? values_[index] : before_[index];
-  for (std::size_t i = 0; i < kept[index].size(); ++i)
-    d_values_[index][i] = through(g, kept[index][i], std::nearbyint(on_grid[i] / g.scale),
-                                  d_values_[index][i], gradients[g.name][0]);
+  for (std::size_t i = 0; i < kept[index].size(); ++i) {
+    const double q = std::nearbyint(on_grid[i] / g.scale);
+    const bool clipped =
+        std::abs(q - kept[index][i] / g.scale) > 0.501;  // a half may have been rounded to either side
+    d_values_[index][i] = through(g, kept[index][i], q, clipped, d_values_[index][i], gradients[g.name][0]);
+  }
 }
 
 std::vector<double> Reference::weights_on_grid(NodeId id) const {
@@ -61,7 +69,7 @@ std::vector<double> Reference::weights_on_grid(NodeId id) const {
   const bool last = layer_weights(graph_[id].op)->channels_last;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Grid& grid = found->second[last ? i % channels : i / taps];
-    weights[i] = nearest(grid, weights[i]) * grid.scale;
+    weights[i] = std::clamp(nearest_weight(grid, weights[i]), grid.low, grid.high) * grid.scale;
   }
   return weights;
 }
@@ -78,7 +86,8 @@ void Reference::through_weight_grids(NodeId id) {
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const std::size_t k = last ? i % channels : i / taps;
     const Grid& grid = found->second[k];
-    d[i] = through(grid, weights[i], nearest(grid, weights[i]), d[i], d_step[k]);
+    const double any = nearest_weight(grid, weights[i]), q = std::clamp(any, grid.low, grid.high);
+    d[i] = through(grid, weights[i], q, q != any, d[i], d_step[k]);
   }
 }
 

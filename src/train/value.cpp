@@ -262,6 +262,7 @@ void Value::close_norm_gradient(Norm& n) {
       d_bias[c] = static_cast<float>(s.first[c] * double{n.multiply[c]});
     return;
   }
+  std::ranges::fill(d_bias, 0.0f);  // the batch's mean takes a bias out again
   if (machine_.norms) {
     std::vector<double> both(s.first);
     both.insert(both.end(), s.second.begin(), s.second.end());

@@ -96,7 +96,7 @@ class Value {
   const bool half;
   cpu::Finish finish;
   std::vector<Norm> norm;   ///< one, or none
-  std::span<float> d_bias;  ///< of the layer that writes z, where no norm follows but a frozen one; or empty
+  std::span<float> d_bias;  ///< of the layer that writes z; or empty
   std::byte* z = nullptr;   ///< [batch, H, W, C]
   std::byte* gradient = nullptr;  ///< of the norm's output, [batch, H, W, C]; nullptr: nobody asks for it
   bool needs_gradient = true;
