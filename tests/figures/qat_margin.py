@@ -82,5 +82,8 @@ if __name__ == "__main__":
     parser.add_argument("--qat-epochs", type=int, default=2)
     parser.add_argument("--longer", action="store_true")
     parser.add_argument("--model", default="mobilenet_v1:width=0.25")
-    parser.add_argument("options", nargs="*")
-    sys.exit(main(parser.parse_args()))
+    # argparse itself loses a "--" behind an option.
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    arguments = parser.parse_args(sys.argv[1:end])
+    arguments.options = sys.argv[end + 1:]
+    sys.exit(main(arguments))
