@@ -90,6 +90,15 @@ cpu::GridF32 WeightQuantizer::grid(std::size_t channel) const {
   return grid_of(step_[channel], LINNET_WEIGHT_MIN, -LINNET_WEIGHT_MIN);
 }
 
+float WeightQuantizer::step_of(std::size_t channel) const {
+  const std::size_t stride = channels_last_ ? step_.size() : 1;
+  const float* const first = weights_.value.data() + (channels_last_ ? channel : channel * taps_);
+  float largest = 0;
+  for (std::size_t i = 0; i < taps_; ++i) largest = std::max(largest, std::abs(first[i * stride]));
+  const float most = largest / -LINNET_WEIGHT_MIN;  // what it takes to clip none of them
+  return std::max(std::clamp(step_[channel], 0.75f * most, 4 * most), kLeastStep);
+}
+
 /// Calls job(channel, at) for this thread's channels; at(i) is the place of a channel's weight i.
 template <class Job>
 void WeightQuantizer::for_each_channel(int thread, Job job) {
@@ -103,6 +112,7 @@ void WeightQuantizer::apply(int thread) {
   float* const row = rows_[static_cast<std::size_t>(thread)].data();
   for_each_channel(thread, [&](std::size_t k, auto at) {
     for (std::size_t i = 0; i < taps_; ++i) row[i] = weights_.value[at(i)];
+    step_[k] = step_of(k);
     machine_.train.fake_quantize({.x = row,
                                   .x_pixel = 0,
                                   .y = row,
