@@ -42,7 +42,7 @@ void take_fine_tuning_defaults(const CLI::App& verb, TrainOptions& options) {
     if (verb.get_option(option)->count() == 0) value = usual;
   };
   train::Recipe& recipe = options.recipe;
-  otherwise("--epochs", recipe.epochs, 30);
+  otherwise("--epochs", recipe.epochs, 20);
   otherwise("--batch-size", recipe.batch, 32);
   otherwise("--optimizer", options.optimizer, "adamw");
   otherwise("--lr", recipe.rate, 3e-4f);
@@ -50,8 +50,6 @@ void take_fine_tuning_defaults(const CLI::App& verb, TrainOptions& options) {
   otherwise("--schedule", options.schedule, "cosine");
   otherwise("--warm-up", recipe.warm_up, 1.0);
   otherwise("--label-smoothing", recipe.label_smoothing, 0.1f);
-  otherwise("--mixup", recipe.mixup, 0.2);
-  if (options.augment != "none") otherwise("--rand-augment", options.rand_augment, "1,5");
 }
 
 }  // namespace
