@@ -41,7 +41,8 @@ class fine_tune_test : public ::testing::Test {
   Outcome train(const std::string& out, const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {
         "train",        "--init", model,       "--data", data,         "--out", folder.path() / out,
-        "--batch-size", "8",      "--threads", "2",      "--hold-out", "6"};
+        "--batch-size", "8",      "--threads", "2",      "--hold-out", "6",     "--lr",
+        "0.0001"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_linnet(arguments);
   }
