@@ -364,7 +364,7 @@ TEST(quantized_training, a_learned_step_of_weights_stays_near_the_weights) {
   const Problem p = settled_problem(family(kFamilies[0]), 2, 2);
   ThreadPool pool(2);
   Network network = Network::make(p.graph, p.images, pool, {.int8 = int8_of(p)}).value();
-  for (const float factor : {1e-6f, -1.0f, 1e6f}) {
+  for (const float factor : {1e6f, -1.0f, 1e-6f}) {
     for (const Parameter& q : network.parameters())
       if (q.name.ends_with(".weight_step"))
         for (float& step : q.value) step = step * factor;
