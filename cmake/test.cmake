@@ -1,13 +1,15 @@
 # Tests and fuzzers.
 
-# What runs under the thread sanitizer, which is too slow to build and run everything with.
+# Sanitizers are too slow to build and run everything with on every change: these are what each is for.
+add_custom_target(input_tests)
 add_custom_target(threads_tests)
 
-# linnet_test(name SOURCES … LIBRARIES … [TIMEOUT seconds] [LONG] [THREADS])
-# One GoogleTest program whose cases become CTest tests, each with a bound on its time. LONG cases run in `./check --long` only;
-# THREADS cases, whose threads share memory, run under the thread sanitizer as well.
+# linnet_test(name SOURCES … LIBRARIES … [TIMEOUT seconds] [LONG] [INPUT] [THREADS])
+# One GoogleTest program whose cases become CTest tests, each with a bound on its time. LONG cases run in `./check --long` only.
+# INPUT cases, of code that reads what others wrote, run under the address sanitizer in every ./check, and THREADS cases, whose
+# threads share memory, under the thread sanitizer; the others under the address sanitizer in `./check --long`.
 function(linnet_test name)
-  cmake_parse_arguments(ARG "LONG;THREADS" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "LONG;INPUT;THREADS" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -18,12 +20,16 @@ function(linnet_test name)
   if(ARG_LONG)
     list(APPEND labels long)
   endif()
-  if(ARG_THREADS)
-    list(APPEND labels threads)
-    add_dependencies(threads_tests ${name})
-  endif()
+  foreach(kind input threads)
+    string(TOUPPER ARG_${kind} given)
+    if(${given})
+      list(APPEND labels ${kind})
+      add_dependencies(${kind}_tests ${name})
+    endif()
+  endforeach()
   if(labels)
-    list(PREPEND labels LABELS)
+    list(JOIN labels "+" labels) # one label: gtest_discover_tests takes no list of them, and ctest -L a regular expression
+    set(labels LABELS ${labels})
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
@@ -53,17 +59,6 @@ function(linnet_fuzzer name)
   add_executable(${name} ${ARG_SOURCE})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  # Coverage leads it: of what it links alone, since kernels, say, would take the compiler minutes more.
-  set(rooms)
-  foreach(library ${ARG_LIBRARIES})
-    linnet_link_closure(rooms ${library})
-  endforeach()
-  foreach(room ${rooms})
-    get_target_property(type ${room} TYPE)
-    if(NOT type STREQUAL INTERFACE_LIBRARY)
-      target_compile_options(${room} PRIVATE -fsanitize=fuzzer-no-link)
-    endif()
-  endforeach()
   file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}_corpus)
   math(EXPR timeout "3 * ${LINNET_FUZZ_SECONDS} + 60")
   # The seed is fixed: what a run finds, the next one finds too.
@@ -71,4 +66,5 @@ function(linnet_fuzzer name)
            COMMAND ${name} -seed=1 -max_total_time=${LINNET_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1
                    ${CMAKE_CURRENT_BINARY_DIR}/${name}_corpus ${ARG_CORPUS})
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT ${timeout} LABELS fuzz)
+  add_dependencies(input_tests ${name})
 endfunction()

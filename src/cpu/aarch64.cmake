@@ -22,13 +22,13 @@ linnet_aarch64_library(cpu_aarch64 ${library} ${own})
 linnet_aarch64_program(cpu_aarch64_test cpu_aarch64
   ${tests} ${LINNET_GTEST_SOURCE}/src/gtest-all.cc ${LINNET_GTEST_SOURCE}/src/gtest_main.cc)
 
-# A Cortex-A76 multiplies int8 by sdot, a Cortex-A72 does not have it. The families in int8 take minutes under qemu.
-set(families executor_int8.every_family_equals_the_reference_at_every_node_on_every_isa)
-foreach(cpu cortex-a72 cortex-a76)
-  add_test(NAME cpu_aarch64.${cpu}
-           COMMAND ${LINNET_QEMU_AARCH64} -cpu ${cpu} ${LINNET_AARCH64_FOLDER}/cpu_aarch64_test --gtest_filter=-${families})
-  set_tests_properties(cpu_aarch64.${cpu} PROPERTIES TIMEOUT 600)
-endforeach()
-add_test(NAME cpu_aarch64.every_family_in_int8
-         COMMAND ${LINNET_QEMU_AARCH64} -cpu cortex-a76 ${LINNET_AARCH64_FOLDER}/cpu_aarch64_test --gtest_filter=${families})
-set_tests_properties(cpu_aarch64.every_family_in_int8 PROPERTIES TIMEOUT 1200 LABELS long)
+# A Cortex-A76 multiplies int8 by sdot, a Cortex-A72 does not have it and is otherwise the same. qemu is as slow as a sanitizer, so
+# these are few cases (cases.h), and what takes minutes, families and threads that wait, is left to ./check --long, as all cases are.
+function(linnet_qemu_test name cpu filter)
+  add_test(NAME cpu_aarch64.${name}
+           COMMAND ${LINNET_QEMU_AARCH64} -cpu ${cpu} ${LINNET_AARCH64_FOLDER}/cpu_aarch64_test --gtest_filter=${filter})
+  set_tests_properties(cpu_aarch64.${name} PROPERTIES ${ARGN})
+endfunction()
+linnet_qemu_test(cortex-a76 cortex-a76 -*every_family*:*images_of_a_batch* TIMEOUT 600 ENVIRONMENT LINNET_FEW_CASES=1)
+linnet_qemu_test(cortex-a72 cortex-a72 isa*:vectors*:*_int8*:*_s8*-*every_family*:*images_of_a_batch* TIMEOUT 600 ENVIRONMENT LINNET_FEW_CASES=1)
+linnet_qemu_test(all_cases cortex-a76 * TIMEOUT 1800 LABELS long)
