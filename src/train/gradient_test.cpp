@@ -123,7 +123,7 @@ Graph large_depthwise(std::uint64_t seed) {
       .value();
 }
 
-TEST(gradient, depthwise_layers_in_bands_of_rows_agree_with_the_textbook) {
+TEST(gradient, depthwise_layers_of_large_images_agree_with_the_textbook) {
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     const Problem p = make_problem(large_depthwise(seed), 2, seed);
     const Expectation expected(p);

@@ -84,18 +84,10 @@ TEST(depthwise_gradient, is_the_sum_over_taps) {
         d_weight[size_of(tap * c + channel)].add(d * double{x[size_of(image * h * w * c) + at]});
         if (image == 0) d_input[at].add(d * double{weight[size_of(tap * c + channel)]});
       }
-    // In two parts of the output rows, and of the input's.
-    const int cut = draw.between(0, ho);
-    for (const auto& [begin, end, add] : {std::tuple(0, cut, accumulate), std::tuple(cut, ho, true)})
-      kernels.depthwise_weight_gradient(
-          {x.data(), dy.data(), h,        ho,       begin,    end,      images,  h,        w,         c,
-           ho,       wo,        kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, dw.data(), add});
+    const DepthwiseGeometry at = {h, w, c, ho, wo, kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left};
+    kernels.depthwise_weight_gradient({at, images, x.data(), dy.data(), dw.data(), accumulate});
     expect_sums(dw, d_weight);
-    const int row = draw.between(0, h);
-    for (const auto& [begin, end] : {std::pair(0, row), std::pair(row, h)})
-      kernels.depthwise_input_gradient({dy.data(), ho, begin, end, weight.data(), h, w, c, ho, wo, kernel_h,
-                                        kernel_w, stride_h, stride_w, pad_top, pad_left,
-                                        dx.data() + begin * w * c});
+    kernels.depthwise_input_gradient({at, dy.data(), weight.data(), dx.data()});
     expect_sums(dx, d_input);
   });
 }
