@@ -10,7 +10,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-psabi)
 endif()
 
-# What takes time lies in kernels, which ask for -O3: elsewhere it would only take a compiler longer.
+# Rooms whose loops take the time ask for -O3 (room.cmake): elsewhere it would only take a compiler longer.
 add_compile_options($<$<CONFIG:Release>:-O2>)
 
 if(LINNET_FUZZ AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

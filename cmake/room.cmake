@@ -5,6 +5,7 @@
 #     USES graph                          # rooms that it may include, passed on to its users
 #     LIBRARIES protobuf::libprotobuf     # third-party libraries, private to the room
 #     PRECOMPILE <onnx_schema.pb.h>       # what takes long to read and most sources include: read once
+#     LOOPS                               # its loops are what takes the time: -O3, elsewhere -O2
 #     TESTS reader_test.cpp               # unit tests, which stand beside their source
 #     TEST_USES reference                 # rooms that only the tests include
 #     TEST_LIBRARIES …                    # third-party libraries that only the tests use
@@ -16,7 +17,7 @@
 # room that is not named in USES cannot be included by accident: the compiler does not find it.
 
 function(linnet_room name)
-  cmake_parse_arguments(ARG "TEST_INPUT;TEST_THREADS" "" "SOURCES;USES;LIBRARIES;PRECOMPILE;TESTS;TEST_USES;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "LOOPS;TEST_INPUT;TEST_THREADS" "" "SOURCES;USES;LIBRARIES;PRECOMPILE;TESTS;TEST_USES;TEST_LIBRARIES" ${ARGN})
   string(REPLACE "/" "_" id ${name})
   set(include_dir ${CMAKE_BINARY_DIR}/rooms/${id})
   cmake_path(GET name PARENT_PATH parent)
@@ -31,6 +32,9 @@ function(linnet_room name)
     add_library(${target} STATIC ${ARG_SOURCES})
     set(scope PUBLIC)
     linnet_precompile(${target} ${ARG_PRECOMPILE})
+    if(ARG_LOOPS)
+      target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O3>)
+    endif()
     if(LINNET_FUZZ AND NOT target STREQUAL linnet_cpu_kernels) # coverage leads fuzzers; kernels would take the compiler minutes more
       target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
     endif()
