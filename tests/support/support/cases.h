@@ -7,8 +7,8 @@
 
 namespace linnet::testing {
 
-/// `usual`, or an eighth of it where LINNET_FEW_CASES is set: ./check sets it under the sanitizers, and
-/// qemu's tests have it: both make a program ten times as slow and look for what shows in any case rather than in a rare one.
+/// `usual`, or an eighth of it where LINNET_FEW_CASES is set: ./check sets it under the sanitizers, and for
+/// qemu, which make a program ten times as slow and look for what shows in any case rather than in a rare one.
 template <std::integral T>
 T cases(T usual) {
   return std::getenv("LINNET_FEW_CASES") ? std::max(usual / T{8}, std::min(usual, T{4})) : usual;
