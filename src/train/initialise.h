@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/random.h"
+#include "base/result.h"
 #include "graph/graph.h"
 
 namespace linnet::train {
@@ -15,7 +17,16 @@ enum class Initialisation {
   /// He over the fan-in for depthwise and windowed layers, Xavier's uniform for pointwise and linear ones.
   /// (Glorot and Bengio, 2010)
   kHeXavier,
+  /// As kHeFanOut, but a quarter as long where no bias, hence a norm, follows. What a norm follows may have
+  /// any length; a step turns a shorter weight further, so that learning begins sooner.
+  kHeQuarter,
 };
+
+/// "he", "he-xavier", "he-quarter"
+std::string_view to_string(Initialisation how);
+
+/// Errors: no such initialisation (kUsage).
+Result<Initialisation> parse_initialisation(std::string_view name);
 
 /// The graph with random weights, the same on every machine for one seed; biases are zero, batch norms the
 /// identity.

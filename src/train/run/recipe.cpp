@@ -72,7 +72,7 @@ std::string to_json(const Recipe& r) {
                {"mixup", r.mixup},
                {"dropout", r.dropout},
                {"norm_momentum", r.norm_momentum},
-               {"initialisation", r.initialisation == Initialisation::kHeFanOut ? "he" : "he-xavier"},
+               {"initialisation", to_string(r.initialisation)},
                {"augmentation", augmentation_json(r.augmentation)},
                {"seed", r.seed}};
   // Checkpoints of float32 from before there was another go on.
