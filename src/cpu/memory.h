@@ -4,13 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include "base/aligned.h"
 #include "base/result.h"
 
 namespace linnet::cpu {
 
-/// Uninitialised bytes on a cache-line boundary.
+/// Uninitialised bytes on a cache-line boundary; many of them on huge pages.
 class Workspace {
  public:
   Workspace() = default;
@@ -20,6 +21,7 @@ class Workspace {
 
  private:
   struct Free {
+    std::align_val_t boundary;
     void operator()(std::byte* p) const;
   };
   std::unique_ptr<std::byte[], Free> data_;
