@@ -110,9 +110,7 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   verb.add_flag("--sync-batch-norm", recipe.sync_norms,
                 "Under mpirun: batch norms take the statistics of all processes' images, not of their own");
   with_default("--initialisation", options.initialisation,
-               "he (over the fan-out); he-quarter, with weights a quarter as long, which learn sooner; or "
-               "he-xavier (He for depthwise, Xavier for pointwise layers)",
-               "I");
+               "he (over the fan-out), or he-xavier (He for depthwise, Xavier for pointwise layers)", "I");
   with_default("--precision", options.precision,
                "float32, or bf16: layers' outputs and their gradients in half the memory, and products of "
                "bfloat16 where the CPU has them; weights stay float32",

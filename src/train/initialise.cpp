@@ -3,7 +3,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "graph/quantized.h"
 #include "train/constants.h"
 
 namespace linnet::train {
@@ -34,7 +33,6 @@ Constant random_weight(const Op& op, const Constant& like, Initialisation how, R
   const bool linear = std::holds_alternative<Linear>(op);
   const auto* convolution = std::get_if<Convolution>(&op);
   const bool pointwise = convolution && convolution->window.kernel_h * convolution->window.kernel_w == 1;
-  const double share = how == Initialisation::kHeQuarter && layer_weights(op)->bias.absent() ? 0.25 : 1.0;
   AlignedVector<float> values(like.size());
   for (float& value : values) {
     if (how == Initialisation::kHeXavier && (linear || pointwise)) {
@@ -43,7 +41,7 @@ Constant random_weight(const Op& op, const Constant& like, Initialisation how, R
       continue;
     }
     const double fan = how == Initialisation::kHeXavier ? fans.in : fans.out;
-    value = static_cast<float>(normal(random) * (linear ? 0.01 : share * std::sqrt(2.0 / fan)));
+    value = static_cast<float>(normal(random) * (linear ? 0.01 : std::sqrt(2.0 / fan)));
   }
   return Constant(like.dims(), std::move(values));
 }
@@ -58,16 +56,14 @@ std::string_view to_string(Initialisation how) {
   switch (how) {
     case Initialisation::kHeFanOut: return "he";
     case Initialisation::kHeXavier: return "he-xavier";
-    case Initialisation::kHeQuarter: return "he-quarter";
   }
   return "";
 }
 
 Result<Initialisation> parse_initialisation(std::string_view name) {
-  for (const auto how :
-       {Initialisation::kHeFanOut, Initialisation::kHeXavier, Initialisation::kHeQuarter})
+  for (const auto how : {Initialisation::kHeFanOut, Initialisation::kHeXavier})
     if (name == to_string(how)) return how;
-  return usage("--initialisation takes he, he-xavier or he-quarter, not \"{}\"", name);
+  return usage("--initialisation takes he or he-xavier, not \"{}\"", name);
 }
 
 void initialise(Node& node, Initialisation how, Random& random) {

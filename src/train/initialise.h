@@ -17,12 +17,9 @@ enum class Initialisation {
   /// He over the fan-in for depthwise and windowed layers, Xavier's uniform for pointwise and linear ones.
   /// (Glorot and Bengio, 2010)
   kHeXavier,
-  /// As kHeFanOut, but a quarter as long where no bias, hence a norm, follows. What a norm follows may have
-  /// any length; a step turns a shorter weight further, so that learning begins sooner.
-  kHeQuarter,
 };
 
-/// "he", "he-xavier", "he-quarter"
+/// "he", "he-xavier"
 std::string_view to_string(Initialisation how);
 
 /// Errors: no such initialisation (kUsage).

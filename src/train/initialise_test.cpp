@@ -19,7 +19,6 @@ TEST(initialise, weights_have_the_variance_that_their_rule_says) {
   const Graph untrained = build(*parse_family("mobilenet_v1:resolution=32,classes=100")).value();
   const Graph modern = initialise(untrained, Initialisation::kHeFanOut, 3);
   const Graph xavier = initialise(untrained, Initialisation::kHeXavier, 3);
-  const Graph quarter = initialise(untrained, Initialisation::kHeQuarter, 3);
   EXPECT_EQ(modern, initialise(untrained, Initialisation::kHeFanOut, 3));
   ASSERT_TRUE(validate(modern));
   for (NodeId id = 0; id < modern.size(); ++id) {
@@ -30,18 +29,15 @@ TEST(initialise, weights_have_the_variance_that_their_rule_says) {
     if (const auto* op = std::get_if<Convolution>(&modern[id].op)) {
       const auto& d = op->weight.dims();
       near(op->weight, 2.0 / (d[0] * d[1] * d[2]));
-      near(std::get<Convolution>(quarter[id].op).weight, 2.0 / 16 / (d[0] * d[1] * d[2]));
       near(std::get<Convolution>(xavier[id].op).weight,
            d[1] == 1 ? 2.0 / (d[0] + d[3]) : 2.0 / (d[1] * d[2] * d[3]));
     }
     if (const auto* op = std::get_if<Depthwise>(&modern[id].op)) {
       near(op->weight, 2.0 / 9);
-      near(std::get<Depthwise>(quarter[id].op).weight, 2.0 / 16 / 9);
       near(std::get<Depthwise>(xavier[id].op).weight, 2.0 / 9);
     }
     if (const auto* op = std::get_if<Linear>(&modern[id].op)) {
       near(op->weight, 1e-4);
-      near(std::get<Linear>(quarter[id].op).weight, 1e-4);
       near(std::get<Linear>(xavier[id].op).weight, 2.0 / (1024 + 100));
       EXPECT_EQ(variance(op->bias), 0);
     }
@@ -52,25 +48,10 @@ TEST(initialise, weights_have_the_variance_that_their_rule_says) {
   }
 }
 
-TEST(initialise, a_layer_with_a_bias_in_place_of_a_norm_is_not_shortened) {
-  const Graph untrained = build(*parse_family("mobilenet_v3_small:resolution=32,classes=10")).value();
-  const Graph he = initialise(untrained, Initialisation::kHeFanOut, 3);
-  const Graph quarter = initialise(untrained, Initialisation::kHeQuarter, 3);
-  int with_bias = 0;
-  for (NodeId id = 0; id < he.size(); ++id) {
-    const auto* op = std::get_if<Convolution>(&he[id].op);
-    if (!op || op->bias.absent()) continue;
-    ++with_bias;
-    EXPECT_EQ(*op, std::get<Convolution>(quarter[id].op)) << he[id].name;
-  }
-  EXPECT_GT(with_bias, 0);
-}
-
 TEST(initialise, has_names) {
-  for (const char* name : {"he", "he-xavier", "he-quarter"})
-    EXPECT_EQ(to_string(parse_initialisation(name).value()), name);
+  for (const char* name : {"he", "he-xavier"}) EXPECT_EQ(to_string(parse_initialisation(name).value()), name);
   EXPECT_EQ(parse_initialisation("none").error().message,
-            "--initialisation takes he, he-xavier or he-quarter, not \"none\"");
+            "--initialisation takes he or he-xavier, not \"none\"");
 }
 
 }  // namespace
