@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 
 #include "base/aligned.h"
 #include "base/result.h"
@@ -21,7 +20,7 @@ class Workspace {
 
  private:
   struct Free {
-    std::align_val_t boundary;
+    std::size_t bytes;
     void operator()(std::byte* p) const;
   };
   std::unique_ptr<std::byte[], Free> data_;
