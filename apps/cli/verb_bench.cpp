@@ -224,7 +224,7 @@ void add_bench(CLI::App& app, Action& action) {
   verb->add_flag("--json", arguments->json, "Print JSON");
   verb->footer(
       "Cycles are time multiplied by the core's clock, which is measured in the same run. LINNET_ISA\n"
-      "(scalar, avx2, avx512, avx512_vnni, avx512_amx, neon, neon_dot) forces a set of instructions.\n\n"
+      "(scalar, avx2, avx512, avx512_vnni, avx512_vbmi, avx512_amx, neon, neon_dot) forces a set of instructions.\n\n"
       "Examples:\n"
       "  linnet bench --model mobilenet_v2 --threads 1 --layers\n"
       "  linnet bench --model mobilenet_v2 --threads 1 --roofline v2.svg\n"

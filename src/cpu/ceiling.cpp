@@ -49,7 +49,8 @@ MultiplyAddProbe int8_probe(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return avx2::probe_s8();
     case Isa::kAvx512: return avx512::probe_s8();
-    case Isa::kAvx512Vnni: return avx512_vnni::probe_s8();
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Vbmi: return avx512_vnni::probe_s8();
     case Isa::kAvx512Amx: return avx512_amx::probe_s8();
 #elif defined(__aarch64__)
     case Isa::kNeon: return neon::probe_s8();

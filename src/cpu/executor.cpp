@@ -111,7 +111,9 @@ struct CpuExecutor::State {
         pool(options.threads),
         by_pixels(options.ram_bytes || options.one_stage),
         layers(make_layers(options.keep_constants)),
-        observed(plan_for_cpu(graph, cpu_target(options, true))) {}
+        observed(plan_for_cpu(graph, cpu_target(options, true))) {
+    if (!by_pixels) choose_unsigned();
+  }
 
   /// Everything that run() needs but memory.
   Result<void> make_plan(const Options& options) {
@@ -148,6 +150,20 @@ struct CpuExecutor::State {
       if (!keep_constants) drop_weight(op);
     }
     return made;
+  }
+
+  /// Has values stored as unsigned bytes that nobody reads but layers which multiply those.
+  void choose_unsigned() {
+    for (const plan::Layer& layer : plan::layers_with_takeovers(graph)) {
+      Layer* const from = layers[index(layer.node)].get();
+      if (!from || !from->can_store_unsigned() || layer.value() == graph.output) continue;
+      std::vector<Layer*> readers;
+      for (NodeId id = 0; id < graph.size(); ++id)
+        if (std::ranges::count(graph[id].inputs, layer.value())) readers.push_back(layers[index(id)].get());
+      if (!std::ranges::all_of(readers, &Layer::can_read_unsigned)) continue;
+      from->store_unsigned();
+      for (Layer* const reader : readers) reader->read_unsigned();
+    }
   }
 
   /// Whether the scores are written where the caller wants them. If not, they become float32 last.

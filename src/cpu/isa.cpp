@@ -20,6 +20,7 @@ struct Features {
   bool avx2 = false;
   bool avx512 = false;
   bool avx512_vnni = false;
+  bool avx512_vbmi = false;
   bool avx512_bf16 = false;
   bool amx = false;
   bool neon = false;
@@ -62,11 +63,11 @@ Features detect() {
   f.avx2 = ymm_saved && fma && f16c && bit(b, 5);
   f.avx512 = f.avx2 && zmm_saved && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);  // F, DQ, BW, VL
   f.avx512_vnni = f.avx512 && bit(c, 11);
+  f.avx512_vbmi = f.avx512_vnni && bit(c, 1);
   const bool tiles_saved = (state & 0x60000u) == 0x60000u;
-  const bool tiles =
-      tiles_saved && bit(c, 1) && bit(d, 22) && bit(d, 24) && bit(d, 25);  // VBMI; BF16, TILE, INT8
+  const bool tiles = tiles_saved && bit(d, 22) && bit(d, 24) && bit(d, 25);  // BF16, TILE, INT8
   if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.avx512_bf16 = f.avx512 && bit(a, 5);
-  f.amx = f.avx512_vnni && f.avx512_bf16 && tiles && tiles_are_permitted();
+  f.amx = f.avx512_vbmi && f.avx512_bf16 && tiles && tiles_are_permitted();
   return f;
 }
 
@@ -91,8 +92,8 @@ const Features& features() {
   return found;
 }
 
-constexpr Isa kAll[] = {Isa::kScalar,    Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni,
-                        Isa::kAvx512Amx, Isa::kNeon, Isa::kNeonDot};
+constexpr Isa kAll[] = {Isa::kScalar,     Isa::kAvx2,      Isa::kAvx512, Isa::kAvx512Vnni,
+                        Isa::kAvx512Vbmi, Isa::kAvx512Amx, Isa::kNeon,   Isa::kNeonDot};
 
 std::string names_of_available() {
   std::string names;
@@ -108,6 +109,7 @@ std::string_view to_string(Isa isa) {
     case Isa::kAvx2: return "avx2";
     case Isa::kAvx512: return "avx512";
     case Isa::kAvx512Vnni: return "avx512_vnni";
+    case Isa::kAvx512Vbmi: return "avx512_vbmi";
     case Isa::kAvx512Amx: return "avx512_amx";
     case Isa::kNeon: return "neon";
     case Isa::kNeonDot: return "neon_dot";
@@ -122,6 +124,7 @@ const std::vector<Isa>& available_isas() {
     if (f.avx2) found.push_back(Isa::kAvx2);
     if (f.avx512) found.push_back(Isa::kAvx512);
     if (f.avx512_vnni) found.push_back(Isa::kAvx512Vnni);
+    if (f.avx512_vbmi) found.push_back(Isa::kAvx512Vbmi);
     if (f.amx) found.push_back(Isa::kAvx512Amx);
     if (f.neon) found.push_back(Isa::kNeon);
     if (f.neon_dot) found.push_back(Isa::kNeonDot);
@@ -157,6 +160,7 @@ const Kernels& kernels(Isa isa) {
     case Isa::kAvx2: return avx2::kernels();
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Vbmi:
     case Isa::kAvx512Amx: return avx512::kernels();
 #elif defined(__aarch64__)
     case Isa::kNeon:
@@ -166,9 +170,7 @@ const Kernels& kernels(Isa isa) {
   }
 }
 
-bool multiplies_bf16(Isa isa) {
-  return has_bf16() && (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni || isa == Isa::kAvx512Amx);
-}
+bool multiplies_bf16(Isa isa) { return has_bf16() && isa >= Isa::kAvx512 && isa <= Isa::kAvx512Amx; }
 
 const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies) {
   switch (isa) {
@@ -176,6 +178,7 @@ const HalfKernels<Bf16>& kernels_bf16(Isa isa, bool multiplies) {
     case Isa::kAvx2: return avx2::kernels_bf16();
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Vbmi:
       return multiplies && multiplies_bf16(isa) ? avx512_bf16::kernels_bf16() : avx512::kernels_bf16();
     case Isa::kAvx512Amx: return multiplies ? avx512_amx::kernels_bf16() : avx512::kernels_bf16();
 #elif defined(__aarch64__)
@@ -192,6 +195,7 @@ const HalfKernels<Fp16>& kernels_fp16(Isa isa) {
     case Isa::kAvx2: return avx2::kernels_fp16();
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Vbmi:
     case Isa::kAvx512Amx: return avx512::kernels_fp16();
 #elif defined(__aarch64__)
     case Isa::kNeon:
@@ -207,6 +211,7 @@ const KernelsS8& kernels_s8(Isa isa) {
     case Isa::kAvx2: return avx2::kernels_s8();
     case Isa::kAvx512: return avx512::kernels_s8();
     case Isa::kAvx512Vnni: return avx512_vnni::kernels_s8();
+    case Isa::kAvx512Vbmi: return avx512_vbmi::kernels_s8();
     case Isa::kAvx512Amx: return avx512_amx::kernels_s8();
 #elif defined(__aarch64__)
     case Isa::kNeon: return neon::kernels_s8();
@@ -222,6 +227,7 @@ const KernelsTrain& kernels_train(Isa isa) {
     case Isa::kAvx2: return avx2::kernels_train();
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Vbmi:
     case Isa::kAvx512Amx: return avx512::kernels_train();
 #elif defined(__aarch64__)
     case Isa::kNeon:
@@ -237,6 +243,7 @@ const BatchNormKernels<Bf16>& batch_norm_bf16(Isa isa) {
     case Isa::kAvx2: return avx2::batch_norm_bf16();
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Vbmi:
     case Isa::kAvx512Amx:
       return multiplies_bf16(isa) ? avx512_bf16::batch_norm_bf16() : avx512::batch_norm_bf16();
 #elif defined(__aarch64__)

@@ -12,9 +12,9 @@
 namespace linnet::cpu {
 
 /// From the plainest to the fastest of each architecture.
-enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kAvx512Amx, kNeon, kNeonDot };
+enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kAvx512Vbmi, kAvx512Amx, kNeon, kNeonDot };
 
-/// "scalar", "avx2", "avx512", "avx512_vnni", "avx512_amx", "neon", "neon_dot"
+/// "scalar", "avx2", "avx512", "avx512_vnni", "avx512_vbmi", "avx512_amx", "neon", "neon_dot"
 std::string_view to_string(Isa isa);
 
 /// What this machine can run, kScalar first, the fastest last. Thread-safe.
@@ -32,8 +32,8 @@ Result<Isa> parse_isa(std::string_view name);
 /// LINNET_ISA where it is set, else the fastest. Errors as parse_isa().
 Result<Isa> selected_isa();
 
-/// float32 kernels of an ISA that is available; kAvx512Vnni's and kAvx512Amx's are AVX-512's, kNeonDot's are
-/// NEON's.
+/// float32 kernels of an ISA that is available; those of kAvx512Vnni, kAvx512Vbmi and kAvx512Amx are
+/// AVX-512's, kNeonDot's NEON's.
 const Kernels& kernels(Isa isa);
 
 /// bfloat16 kernels of an ISA that is available. On AVX-512 those that multiply bfloat16 where the CPU can,

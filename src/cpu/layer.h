@@ -55,6 +55,14 @@ class Layer {
   /// Bytes of scratch for run_windows() or run_columns() of `n` pixels.
   virtual std::int64_t window_scratch(std::int64_t) const { return 0; }
 
+  /// int8: whether its values can be stored plus 128, as unsigned bytes, and its input 0 be read so. A layer
+  /// that multiplies unsigned bytes then reads them where they lie. Runs with LayerIo::alone store and read
+  /// int8.
+  virtual bool can_store_unsigned() const { return false; }
+  virtual bool can_read_unsigned() const { return false; }
+  void store_unsigned() { stores_unsigned_ = true; }
+  void read_unsigned() { reads_unsigned_ = true; }
+
   const std::string& kernel() const { return kernel_; }  ///< "avx512::pointwise_f32"
   std::int64_t scratch() const { return scratch_; }      ///< bytes a thread
   std::int64_t weight_bytes() const { return weight_bytes_; }
@@ -69,6 +77,8 @@ class Layer {
   std::int64_t weight_bytes_ = 0;
   bool shared_ = true;
   bool gives_real_ = false;
+  bool stores_unsigned_ = false;
+  bool reads_unsigned_ = false;
 };
 
 /// A layer that can compute some of its output rows on its own, from rows of its input.

@@ -119,6 +119,9 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
   }
 
   int input_rows() const override { return in_.h; }
+  bool can_read_unsigned() const override {
+    return layout_.reads_unsigned && is_pointwise() && zero_w_ == 0 && in_.c % layout_.group == 0;
+  }
 
  private:
   int depth() const { return window_.kernel_h * window_.kernel_w * in_.c; }
@@ -157,6 +160,7 @@ class ConvolutionS8Layer final : public KernelLayer<ConvolutionS8, RowLayer> {
     a.x_run = pads() ? padded_row() : row_size(in_);
     a.runs = window_.kernel_h;
     a.run = window_.kernel_w * in_.c;
+    a.x_is_unsigned = reads_unsigned_ && !alone;
     packed_.apply(a);
     a.zero_w = zero_w_;
     a.to = to_;
@@ -242,6 +246,9 @@ class DepthwiseS8Layer final : public RowLayer {
     const Kernel<DepthwiseS8>& kernel = depthwise_kernel_s8(kernels, from, packed_);
     run_ = kernel.run;
     kernel_ = std::string(kernel.isa) + "::" + kernel.name;
+    using Form = PackedDepthwiseS8::Form;
+    can_store_unsigned_ =
+        kernels.stores_unsigned && (packed_.form == Form::kQuads || packed_.form == Form::kColumns);
     weight_bytes_ = static_cast<std::int64_t>(packed_.bytes());
   }
 
@@ -265,6 +272,7 @@ class DepthwiseS8Layer final : public RowLayer {
   }
 
   int input_rows() const override { return in_.h; }
+  bool can_store_unsigned() const override { return can_store_unsigned_; }
 
  private:
   DepthwiseS8 arguments(const LayerIo& io, int ring, Range rows) const {
@@ -289,6 +297,7 @@ class DepthwiseS8Layer final : public RowLayer {
     a.row_end = static_cast<int>(rows.end);
     a.to = to_;
     a.table = table_ && !io.alone ? table_->data() : nullptr;
+    a.y_is_unsigned = stores_unsigned_ && !io.alone;
     return a;
   }
 
@@ -296,6 +305,7 @@ class DepthwiseS8Layer final : public RowLayer {
   Shape in_;
   Shape out_;
   int zero_x_;
+  bool can_store_unsigned_ = false;
   linnet_output to_ = {};
   std::optional<Table> table_;
   PackedDepthwiseS8 packed_;
@@ -373,12 +383,15 @@ class MultiplyS8Layer final : public KernelLayer<MultiplyS8> {
     a_.zero_gate = input_zero_point(graph, id, 1);
     a_.by = product_multiplier_of(graph, id);
     a_.to = output_limits(Activation::kNone, *graph[id].quantization);
+    can_store_unsigned_ = kernels.stores_unsigned;
     shared_ = shape_.size() >= kWorthSharing;
   }
+  bool can_store_unsigned() const override { return can_store_unsigned_; }
   void run(const LayerIo& bytes, const Worker& worker) const override {
     const Io io(bytes);
     const auto part = [&](std::int64_t begin, std::int64_t end) {
       MultiplyS8 a = a_;
+      a.y_is_unsigned = stores_unsigned_ && !bytes.alone;
       a.x = io.a + begin * shape_.c;
       a.gate = io.b;
       a.y = io.y + begin * shape_.c;
@@ -400,6 +413,7 @@ class MultiplyS8Layer final : public KernelLayer<MultiplyS8> {
  private:
   Shape shape_;
   MultiplyS8 a_ = {};
+  bool can_store_unsigned_ = false;
 };
 
 class PoolS8Layer final : public KernelLayer<PoolS8> {

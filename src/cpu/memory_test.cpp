@@ -9,7 +9,7 @@ namespace linnet::cpu {
 namespace {
 
 TEST(workspace, begins_on_a_cache_line_and_where_it_is_large_on_a_huge_page) {
-  for (const auto [bytes, boundary] :
+  for (const auto& [bytes, boundary] :
        {std::pair<std::int64_t, std::size_t>{0, kCacheLine}, {100, kCacheLine}, {5 << 20, kHugePage}}) {
     const auto workspace = Workspace::allocate(bytes);
     ASSERT_TRUE(workspace) << bytes;

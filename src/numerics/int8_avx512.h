@@ -90,6 +90,8 @@ struct Int8 {
   }
   /// pack()'s bytes as the vectors had them, one vector after the other.
   LINNET_INLINE S8 in_order(S8 packed) { return compact<1>(packed); }
+  /// v + 128, as unsigned bytes; its own inverse.
+  LINNET_INLINE S8 as_unsigned(S8 v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }
   LINNET_INLINE S8 clamp(S8 v, const Output& to) { return _mm512_min_epi8(_mm512_max_epi8(v, to.lo), to.hi); }
 
   LINNET_INLINE I32 set(int32_t v) { return _mm512_set1_epi32(v); }
@@ -112,9 +114,8 @@ struct Int8 {
   /// quantize_real() before its zero point: v * factor, limited, to the nearest integer.
   LINNET_INLINE I32 nearest(F32 v, F32 factor) {
     const F32 scaled = _mm512_mul_ps(v, factor);
-    const F32 number = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q), scaled);
-    return _mm512_cvtps_epi32(
-        _mm512_max_ps(_mm512_min_ps(number, _mm512_set1_ps(511.0f)), _mm512_set1_ps(-512.0f)));
+    const F32 limited = _mm512_max_ps(_mm512_min_ps(scaled, _mm512_set1_ps(511.0f)), _mm512_set1_ps(-512.0f));
+    return _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q), limited);
   }
 
   /// What linnet_add() takes beside its operands.

@@ -5,7 +5,7 @@ execute_process(COMMAND ${NM} -A -C --defined-only -g ${LIBRARY} OUTPUT_VARIABLE
 if(failed)
   message(FATAL_ERROR "${NM} ${LIBRARY} failed")
 endif()
-set(objects "avx2=avx2" "avx512=avx512" "avx512_vnni=avx512_vnni" "avx512_amx=avx512_amx" "half_avx2=avx2" "half_avx512=avx512" "avx512_bf16=avx512_bf16"
+set(objects "avx2=avx2" "avx512=avx512" "avx512_vnni=avx512_vnni" "avx512_vbmi=avx512_vbmi" "avx512_amx=avx512_amx" "half_avx2=avx2" "half_avx512=avx512" "avx512_bf16=avx512_bf16"
             "train_avx512_bf16=avx512_bf16" "train_avx512_amx=avx512_amx" "half_neon=neon"
             "probe_avx2=avx2" "probe_avx512=avx512" "probe_avx512_vnni=avx512_vnni"
             "probe_avx512_bf16=avx512_bf16" "probe_avx512_amx=avx512_amx" "neon=neon" "neon_dot=neon_dot" "probe_neon=neon" "probe_neon_dot=neon_dot")

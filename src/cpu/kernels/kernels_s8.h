@@ -29,6 +29,7 @@ struct KernelsS8 {
   /// values; nullptr: nobody's.
   const KernelsS8* shallow = nullptr;
   int shallow_depth = 0;
+  bool stores_unsigned = false;               ///< multiply, and depthwise on quads, know y_is_unsigned
   DepthwiseLayoutS8 depthwise_layout;         ///< which of the next five runs a layer, and on what weights
   DepthwiseSquaresS8 depthwise_quads;         ///< null where layout.form is kNone
   DepthwiseSquaresS8 depthwise_columns;       ///< null where not layout.has_columns
@@ -56,8 +57,11 @@ const KernelsS8& kernels_s8() noexcept;
 namespace avx512_vnni {
 const KernelsS8& kernels_s8() noexcept;
 }
+namespace avx512_vbmi {
+const KernelsS8& kernels_s8() noexcept;  ///< avx512_vnni's, with bytes that go anywhere in one instruction
+}
 namespace avx512_amx {
-const KernelsS8& kernels_s8() noexcept;  ///< dense layers on tiles, all else VNNI's
+const KernelsS8& kernels_s8() noexcept;  ///< dense layers on tiles, all else avx512_vbmi's
 }
 #elif defined(__aarch64__)
 namespace neon {

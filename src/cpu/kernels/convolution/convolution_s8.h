@@ -19,13 +19,14 @@ namespace linnet::cpu {
 
 /// How an ISA wants its weights.
 struct ConvolutionLayoutS8 {
-  int lanes;      ///< int32 accumulators in a vector
-  int vectors;    ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
-  int group;      ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
-  bool halves;    ///< the first halves of all lanes' groups lie before the second ones
-  bool narrows;   ///< a last vector of at most lanes / 2 channels is multiplied at half the width
-  int bytes;      ///< of a weight and of a gathered x: 1 or 2
-  int offset;     ///< what gathering adds to x: 128 where it must be unsigned, else 0
+  int lanes;     ///< int32 accumulators in a vector
+  int vectors;   ///< most vectors of a panel, whose channels are interleaved as Int8::pack() undoes it
+  int group;     ///< values of depth that lie side by side for one lane; depth is padded to a multiple of it
+  bool halves;   ///< the first halves of all lanes' groups lie before the second ones
+  bool narrows;  ///< a last vector of at most lanes / 2 channels is multiplied at half the width
+  int bytes;     ///< of a weight and of a gathered x: 1 or 2
+  int offset;    ///< what gathering adds to x: 128 where it must be unsigned, else 0
+  bool reads_unsigned = false;  ///< knows ConvolutionS8::x_is_unsigned
   int chunk = 1;  ///< depth is padded to whole chunks too, where an ISA multiplies so much at once
 };
 
@@ -40,11 +41,13 @@ struct ResidualS8 {
 };
 
 struct ConvolutionS8 {
-  const std::int8_t* x;     ///< first value of the first pixel's window
-  std::ptrdiff_t x_pixel;   ///< values from one output pixel's window to the next one's
-  std::ptrdiff_t x_run;     ///< values from one run to the next
-  int runs;                 ///< R
-  int run;                  ///< S * C
+  const std::int8_t* x;    ///< first value of the first pixel's window
+  std::ptrdiff_t x_pixel;  ///< values from one output pixel's window to the next one's
+  std::ptrdiff_t x_run;    ///< values from one run to the next
+  int runs;                ///< R
+  int run;                 ///< S * C
+  bool x_is_unsigned;  ///< x is stored plus 128, as unsigned bytes, and is multiplied where it lies: one run
+                       ///< of whole groups, one pixel behind the other, zero_w = 0
   const std::byte* weight;  ///< of PackedConvolutionS8, as are the next five
   const std::int32_t* bias;
   const float* scale;

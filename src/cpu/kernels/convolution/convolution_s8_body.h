@@ -6,6 +6,7 @@
 // inlined.
 #pragma once
 
+#include "cpu/kernels/abilities_s8_body.h"
 #include "cpu/kernels/convolution/convolution_s8.h"
 
 namespace linnet::cpu {
@@ -24,9 +25,10 @@ struct TileS8 {
   const float* scale;
   std::int8_t* y;
   std::ptrdiff_t y_pixel;
-  int channels;       ///< that are stored, at most those of the vectors
-  bool clamps;        ///< the output's limits are not int8's own
-  std::int32_t* raw;  ///< [rows, vectors, lanes]: accumulators go there and nothing to y; or nullptr
+  int channels;              ///< that are stored, at most those of the vectors
+  bool clamps;               ///< the output's limits are not int8's own
+  const std::int8_t* table;  ///< that the tile looks up itself; or nullptr
+  std::int32_t* raw;         ///< [rows, vectors, lanes]: accumulators go there and nothing to y; or nullptr
   const std::byte*
       ahead;  ///< weights of the next panel, of which every tile fetches some lines into the L2 cache
   int ahead_lines;
@@ -162,6 +164,9 @@ inline __attribute__((always_inline)) void convolution_tile_s8(const TileS8& t,
     typename V::S8 bytes = V::pack(v[0], v[1], v[2], v[3]);
     bytes = kForm == TileForm::kNarrow ? V::in_order(bytes) : V::template compact<kVectors>(bytes);
     if (t.clamps) bytes = V::clamp(bytes, to);
+    if constexpr (LooksUpInRegisters<V>) {
+      if (t.table) bytes = V::lookup(t.table, bytes);
+    }
     store.row(y, V::template part<kVectors, 0>(bytes), i + 1 == kRows);
     if constexpr (kTogether > 1) {
       if (i + 1 < kRows) store.row(y + t.y_pixel, V::template part<kVectors, 1>(bytes), i + 2 == kRows);
@@ -287,7 +292,8 @@ void convolution_panel_s8(const ConvolutionS8& a, const TileEndS8<D>& tile_end, 
   t.ahead = t.weight + panel_bytes;
   t.ahead_lines = tiles > 1 && panel_bytes <= kLongPanel ? panel_bytes / 64 / tiles + 1 : 0;
   t.y += std::ptrdiff_t{begin} * a.k;
-  if (!is_raw && !a.residual.x && !a.table) {
+  if (!is_raw && !a.residual.x && (!a.table || LooksUpInRegisters<V>)) {
+    if constexpr (LooksUpInRegisters<V>) t.table = a.table;
     if (longer > 0) {
       run_tiles_s8<D, kVectors, kForm>(rows + 1, t, longer, tile_end.to());
       t.ahead += longer * t.ahead_lines * 64;
@@ -338,6 +344,17 @@ void gather_windows_s8(const ConvolutionS8& a, int begin, int end, std::ptrdiff_
   // What lies behind a run belongs to the windows of the pixels that follow, as long as there are enough.
   const std::ptrdiff_t last = a.x_pixel * (a.pixels - 1) + a.run - 16;
   int i = begin;
+  if constexpr (GathersStems<D>) {
+    constexpr int kPixels = 4, kPixel = 6, kRow = 28;  // what D::gather_stem() takes
+    if (a.runs == 3 && a.run == 9 && a.x_pixel == kPixel && row == kRow) {
+      const std::ptrdiff_t last_four = last + 16 - 32;
+      for (; i + kPixels <= end && i * kPixel <= last_four; i += kPixels) {
+        D::gather_stem(x, x + a.x_run, x + 2 * a.x_run, y);
+        x += kPixels * kPixel;
+        y += kPixels * kRow;
+      }
+    }
+  }
   if (a.runs == 3 && a.run <= 16) {  // a stem
     for (; i < end && i * a.x_pixel <= last; ++i, x += a.x_pixel, y += row) {
       D::gather_sixteen(x, y);
@@ -392,15 +409,16 @@ void convolution_panels_s8(const ConvolutionS8& a) {
       a.zero_w
           ? reinterpret_cast<std::int32_t*>(a.scratch + (block * row + kConvolutionSlackS8 + 63) / 64 * 64)
           : nullptr;
+  const bool in_place = D::kLayout.reads_unsigned && a.x_is_unsigned;
   const TileEndS8<D> tile_end(a);
   for (int begin = 0; begin < a.pixels; begin += block) {
     const int end = a.pixels - begin < block ? a.pixels : begin + block;
-    gather_s8<D>(a, begin, end, row, sums);
+    if (!in_place) gather_s8<D>(a, begin, end, row, sums);
     for (int p = a.panel_begin; p < a.panel_end; ++p) {
       const PanelS8 panel = panel_s8(D::kLayout, a.k, p);
       const int lane = panel.first * V::kLanes;
       TileS8 t = {};
-      t.x = a.scratch;
+      t.x = in_place ? reinterpret_cast<const std::byte*>(a.x + std::ptrdiff_t{begin} * depth) : a.scratch;
       t.x_row = row;
       t.groups = depth / D::kLayout.group;
       t.weight = a.weight + lane * row;

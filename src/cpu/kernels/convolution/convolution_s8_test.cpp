@@ -78,6 +78,11 @@ Case draw_case(std::uint64_t seed) {
   c.runs = window ? in(random, 1, 5) : 1;
   c.run = window ? in(random, 1, 5) * in(random, 1, 24) : one_of(random, kDepths);
   c.stride = window ? in(random, 1, c.run + 2) : random.below(4) ? c.run : c.run + in(random, 1, 9);
+  if (random.below(12) == 0) {  // a stem
+    c.runs = 3;
+    c.run = 9;
+    c.stride = 6;
+  }
   c.gap = in(random, 0, 3);
   c.zero_x = random.below(3) ? in(random, -128, 127) : random.below(2) ? -128 : 127;
   c.zero_w = random.below(5) ? 0 : random.below(3) ? in(random, -128, 127) : random.below(2) ? -128 : 127;
@@ -182,6 +187,10 @@ void check(const Case& c, Isa isa) {
   a.x_run = static_cast<std::ptrdiff_t>(c.x_run());
   a.runs = c.runs;
   a.run = c.run;
+  a.x_is_unsigned = kernels.layout.reads_unsigned && c.runs == 1 && c.stride == c.run && c.zero_w == 0 &&
+                    c.run % kernels.layout.group == 0 && c.seed % 2;
+  if (a.x_is_unsigned)
+    std::transform(x.data(), x.data() + x.size(), x.data(), [](std::int8_t v) { return v ^ -128; });
   packed.apply(a);
   a.weight = weight.data();
   a.zero_w = c.zero_w;

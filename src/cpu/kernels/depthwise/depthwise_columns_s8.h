@@ -9,6 +9,7 @@
 // together, those of the second first, and the weights are in that order. One of 5 meets both quads.
 #pragma once
 
+#include "cpu/kernels/abilities_s8_body.h"
 #include "cpu/kernels/depthwise/depthwise_s8.h"
 
 namespace linnet::cpu {
@@ -26,7 +27,8 @@ struct DepthwiseRowS8 {
   const std::int32_t* m;
   const std::int32_t* t;
   const std::int8_t* table;
-  bool clamps;     ///< the output's limits are not int8's own
+  bool clamps;  ///< the output's limits are not int8's own
+  bool is_unsigned;
   std::int8_t* y;  ///< or where pack()ed bytes go, every y_pixel of four pixels
   std::ptrdiff_t y_pixel;
   int pixels;
@@ -62,6 +64,7 @@ inline __attribute__((always_inline)) void finish_columns_s8(const DepthwiseRowS
   typename V::S8 bytes = V::pack(scaled(0), scaled(1), scaled(2), scaled(3));
   if (row.clamps) bytes = V::clamp(bytes, to);
   if (row.table) bytes = V::lookup(row.table, bytes);
+  bytes = stored_s8<V>(bytes, row.is_unsigned);
   if constexpr (kEnd == ColumnEnd::kPacked)
     V::store(y, bytes);
   else
@@ -285,6 +288,7 @@ class DepthwiseStripS8 {
     row.t = a_.m ? a_.t + lane : nullptr;
     row.table = a_.table;
     row.clamps = a_.to.lo > LINNET_INT8_MIN || a_.to.hi < LINNET_INT8_MAX;
+    row.is_unsigned = a_.y_is_unsigned;
     row.pixels = pixels_;
     return row;
   }

@@ -68,6 +68,8 @@ struct DepthwiseS8 {
   int row_end;
   linnet_output to;
   const std::int8_t* table;  ///< 256 bytes, or nullptr
+  bool y_is_unsigned;        ///< y is stored plus 128, as unsigned bytes; on quads, where
+                             ///< KernelsS8::stores_unsigned
 };
 
 /// A block of neighbouring channels, 4 * lanes of them or what there is; `lanes` of them on columns.

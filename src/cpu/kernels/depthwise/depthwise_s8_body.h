@@ -4,6 +4,7 @@
 // cache. Tiles of a few columns by the rows that share them then know neither edges nor tails.
 #pragma once
 
+#include "cpu/kernels/abilities_s8_body.h"
 #include "cpu/kernels/depthwise/depthwise_s8.h"
 
 namespace linnet::cpu {
@@ -25,10 +26,13 @@ struct DepthwiseTileS8 {
   const float* scale;
   const std::int32_t* m;
   const std::int32_t* t;
+  const std::int8_t* table;  ///< that the tile looks up itself; or nullptr
   std::int8_t* y;
   std::ptrdiff_t y_pixel;
   std::ptrdiff_t y_row;
   int channels;
+  bool clamps;  ///< the output's limits are not int8's own
+  bool is_unsigned;
 };
 
 /// The accumulators of a tile: kRows output rows, kPixels columns, a block of channels.
@@ -72,6 +76,19 @@ inline __attribute__((always_inline)) void accumulate_depthwise_s8(
   }
 }
 
+/// What a tile stores: limited, and looked up where that is the tile's work.
+template <class V>
+inline __attribute__((always_inline)) typename V::S8 finished_s8(typename V::S8 packed,
+                                                                 const DepthwiseTileS8& tile,
+                                                                 const typename V::Output& to) {
+  typename V::S8 y = packed;
+  if (tile.clamps) y = V::clamp(y, to);
+  if constexpr (LooksUpInRegisters<V>) {
+    if (tile.table) y = V::lookup(tile.table, y);
+  }
+  return stored_s8<V>(y, tile.is_unsigned);
+}
+
 template <class Q, int kKernel, int kStride, int kRows, int kPixels>
 __attribute__((noinline)) void depthwise_tile_s8(const DepthwiseTileS8& tile,
                                                  const typename Q::Int8::Output& to) {
@@ -94,9 +111,10 @@ __attribute__((noinline)) void depthwise_tile_s8(const DepthwiseTileS8& tile,
 #pragma GCC unroll 8
     for (int j = 0; j < kPixels; ++j) {
       auto& a = acc.of[row][j];
-      const typename V::S8 y = V::clamp(V::pack(V::scale(a[0], scale[0], to), V::scale(a[1], scale[1], to),
-                                                V::scale(a[2], scale[2], to), V::scale(a[3], scale[3], to)),
-                                        to);
+      const typename V::S8 y =
+          finished_s8<V>(V::pack(V::scale(a[0], scale[0], to), V::scale(a[1], scale[1], to),
+                                 V::scale(a[2], scale[2], to), V::scale(a[3], scale[3], to)),
+                         tile, to);
       std::int8_t* const p = tile.y + row * tile.y_row + j * tile.y_pixel;
       if (whole)
         V::store(p, y);
@@ -118,7 +136,8 @@ __attribute__((noinline)) void depthwise_tile_64_s8(const DepthwiseTileS8& tile,
       scaled[v] =
           V::scale(acc.of[row][0][v], V::load(tile.m + v * V::kLanes), V::load(tile.t + v * V::kLanes), to);
     V::store_partial(tile.y + row * tile.y_row,
-                     V::clamp(V::pack(scaled[0], scaled[1], scaled[2], scaled[3]), to), tile.channels);
+                     finished_s8<V>(V::pack(scaled[0], scaled[1], scaled[2], scaled[3]), tile, to),
+                     tile.channels);
   }
 }
 
@@ -241,6 +260,7 @@ void depthwise_rows_s8(const DepthwiseS8& a, int ho) {
     const bool inside = row < (kRows - 1) * kStride + kKernel && h >= 0 && h < a.h;
     rows.x[row] = inside ? a.x + static_cast<std::ptrdiff_t>(h * a.w % a.ring) * a.c : nullptr;
   }
+  const bool looks_up_last = !LooksUpInRegisters<V> && a.table;
   std::int8_t* const y = a.y + static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo * a.c;
   const int blocks = count_depthwise_blocks_s8(Q::kLayout, a.c);
   int lane = 0;  // over all blocks
@@ -252,9 +272,12 @@ void depthwise_rows_s8(const DepthwiseS8& a, int ho) {
     tile.scale = a.m ? nullptr : a.scale + lane;
     tile.m = a.m ? a.m + lane : nullptr;
     tile.t = a.m ? a.t + lane : nullptr;
+    tile.table = a.table;
     tile.y = y + block.first;
     tile.y_pixel = a.c;
     tile.y_row = static_cast<std::ptrdiff_t>(a.wo) * a.c;
+    tile.clamps = a.to.lo > LINNET_INT8_MIN || a.to.hi < LINNET_INT8_MAX;
+    tile.is_unsigned = a.y_is_unsigned && !looks_up_last;
     tile.channels = a.c - block.first < 4 * block.lanes ? a.c - block.first : 4 * block.lanes;
     if (block.lanes == V::kLanes)
       depthwise_strips_s8<Q, kKernel, kStride, kRows>(a, rows, block.first, tile);
@@ -262,11 +285,11 @@ void depthwise_rows_s8(const DepthwiseS8& a, int ho) {
       depthwise_strips_s8<Narrow, kKernel, kStride, kRows>(a, rows, block.first, tile);
     lane += 4 * block.lanes;
   }
-  if (!a.table) return;
+  if (!looks_up_last) return;
   std::ptrdiff_t rest = kRows * static_cast<std::ptrdiff_t>(a.wo) * a.c;
   for (std::int8_t* p = y; rest > 0; p += 4 * V::kLanes, rest -= 4 * V::kLanes) {
     const int n = rest < 4 * V::kLanes ? static_cast<int>(rest) : 4 * V::kLanes;
-    V::store_partial(p, V::lookup(a.table, V::load_partial(p, n)), n);
+    V::store_partial(p, stored_s8<V>(V::lookup(a.table, V::load_partial(p, n)), a.y_is_unsigned), n);
   }
 }
 

@@ -33,6 +33,7 @@ struct MultiplyS8 {
   int zero_gate;
   linnet_multiplier by;
   linnet_output to;
+  bool y_is_unsigned;  ///< y is stored plus 128, as unsigned bytes, where KernelsS8::stores_unsigned
 };
 
 /// y[i] = linnet_lookup(table, x[i])

@@ -1,9 +1,7 @@
-// Dense layers on AMX's tiles. Depthwise layers and tables of int8 are VNNI's with AVX512_VBMI; all else is
-// VNNI's, and in bfloat16 AVX512_BF16's.
+// Dense layers on AMX's tiles. All else is avx512_vbmi's in int8, AVX512_BF16's in bfloat16.
 #include "cpu/kernels/isa/convolution_amx_bf16.h"
 #include "cpu/kernels/isa/convolution_amx_s8.h"
-#include "cpu/kernels/isa/quads_amx.h"
-#include "cpu/kernels/table_s8_body.h"
+#include "cpu/kernels/kernels_s8.h"
 
 namespace linnet::cpu::avx512_amx {
 namespace {
@@ -12,17 +10,14 @@ constexpr const char* kIsa = "avx512_amx";
 
 const KernelsS8& kernels_s8() noexcept {
   static const KernelsS8 kKernels = [] {
-    KernelsS8 table = avx512_vnni::kernels_s8();
+    KernelsS8 table = avx512_vbmi::kernels_s8();
     table.isa = kIsa;
     table.layout = Dot::kLayout;
     table.pointwise = {convolution_s8, kIsa, "pointwise_s8"};
     table.convolution = {convolution_s8, kIsa, "convolution_s8"};
     table.linear = {convolution_s8, kIsa, "linear_s8"};
-    table.shallow = &avx512_vnni::kernels_s8();
+    table.shallow = &avx512_vbmi::kernels_s8();
     table.shallow_depth = 16;
-    table.depthwise_quads = depthwise_quads<Quads>(kIsa);
-    table.depthwise_columns = depthwise_columns<Quads>(kIsa);
-    table.lookup = {lookup_s8<Quads::Int8>, kIsa, "lookup_s8"};
     return table;
   }();
   return kKernels;

@@ -13,8 +13,14 @@ struct Dot {
   using Int8 = numerics::avx512::Int8;
   using Weights = __m512i;
   using X = __m512i;
-  static constexpr ConvolutionLayoutS8 kLayout = {
-      .lanes = 16, .vectors = 4, .group = 4, .halves = false, .narrows = true, .bytes = 1, .offset = 128};
+  static constexpr ConvolutionLayoutS8 kLayout = {.lanes = 16,
+                                                  .vectors = 4,
+                                                  .group = 4,
+                                                  .halves = false,
+                                                  .narrows = true,
+                                                  .bytes = 1,
+                                                  .offset = 128,
+                                                  .reads_unsigned = true};
   static constexpr int kSteps = 1;             ///< groups in an X
   static constexpr bool kWideDiffers = false;  ///< weights of -128 need a form of their own
   static constexpr int max_rows(int vectors) {

@@ -13,6 +13,8 @@ struct NarrowInt8 : numerics::avx2::Int8 {
   static inline S8 load_partial(const std::int8_t* p, int n) { return _mm256_maskz_loadu_epi8(mask(n), p); }
   static inline void store_partial(std::int8_t* p, S8 v, int n) { _mm256_mask_storeu_epi8(p, mask(n), v); }
 
+  static inline S8 as_unsigned(S8 v) { return _mm256_xor_si256(v, _mm256_set1_epi8(-128)); }
+
  private:
   static inline __mmask32 mask(int n) { return n >= 32 ? ~__mmask32{0} : (__mmask32{1} << n) - 1; }
 };

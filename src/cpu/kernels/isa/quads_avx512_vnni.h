@@ -118,6 +118,14 @@ struct Quads {
   static inline __m512i multiply_add(__m512i acc, Quad x, Weights w) {
     return _mm512_dpbusd_epi32(acc, x, w);
   }
+  /// Byte i of quad v of each four quads as byte v of quad i.
+  static inline __m512i turn(__m512i v) {
+    return _mm512_shuffle_epi8(v, _mm512_broadcast_i32x4(_mm_setr_epi8(LINNET_TRANSPOSE_BYTES)));
+  }
+  /// Quads of byte `byte` of each quad, the others 0.
+  static inline __m512i byte_of_quads(__m512i v, int byte) {
+    return _mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xffu << (8 * byte))));
+  }
   static inline __m512i add_up(__m512i acc, Quad x) { return multiply_add(acc, x, _mm512_set1_epi8(1)); }
 
  private:

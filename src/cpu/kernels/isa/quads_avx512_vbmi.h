@@ -4,11 +4,25 @@
 #include "cpu/kernels/isa/quads_avx512_vnni.h"
 #include "numerics/int8_avx512_vbmi.h"
 
-namespace linnet::cpu::avx512_amx {
+namespace linnet::cpu::avx512_vbmi {
 namespace {
+
+/// A ymm register's bytes are looked up by the instructions for zmm: those for ymm reach 64 entries.
+struct NarrowInt8 : avx512::NarrowInt8 {
+  using Table = numerics::avx512_vbmi::Int8::Table;
+  static inline __attribute__((always_inline)) S8 lookup(const std::int8_t* table, S8 x) {
+    return _mm512_castsi512_si256(
+        numerics::avx512_vbmi::Int8::lookup(Table(table), _mm512_castsi256_si512(x)));
+  }
+};
+
+struct NarrowQuads : avx512_vnni::NarrowQuads {
+  using Int8 = NarrowInt8;
+};
 
 struct Quads : avx512_vnni::Quads {
   using Int8 = numerics::avx512_vbmi::Int8;
+  using Narrow = NarrowQuads;
 
   static inline __m512i columns(const std::int8_t* a, const std::int8_t* b, const std::int8_t* c,
                                 const std::int8_t* d) {
@@ -25,4 +39,4 @@ struct Quads : avx512_vnni::Quads {
 };
 
 }  // namespace
-}  // namespace linnet::cpu::avx512_amx
+}  // namespace linnet::cpu::avx512_vbmi
