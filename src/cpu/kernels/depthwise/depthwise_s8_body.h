@@ -245,14 +245,10 @@ void depthwise_strips_s8(const DepthwiseS8& a,
   }
 }
 
-/// All channels of kRows output rows from ho on.
+/// kRows output rows from ho on of a block of channels; tile.y is where they go.
 template <class Q, int kKernel, int kStride, int kRows>
-void depthwise_rows_s8(const DepthwiseS8& a, int ho) {
-  using V = typename Q::Int8;
-  using Narrow = typename Q::Narrow;
-  constexpr int kTaps =
-      rows_of_quads_s8(kKernel, kStride) * quads_of_window_s8(kKernel, kStride) * kKernel * 4;
-  constexpr int kLaneBytes = Q::kWeightBytes / V::kLanes;
+void depthwise_rows_s8(const DepthwiseS8& a, int ho, const DepthwiseBlockS8& block,
+                       const DepthwiseTileS8& tile) {
   constexpr int kQuads = quads_of_window_s8(kKernel, kStride);
   DepthwiseRowsS8<kQuads> rows;
   for (int row = 0; row < 4 * kQuads; ++row) {
@@ -260,47 +256,51 @@ void depthwise_rows_s8(const DepthwiseS8& a, int ho) {
     const bool inside = row < (kRows - 1) * kStride + kKernel && h >= 0 && h < a.h;
     rows.x[row] = inside ? a.x + static_cast<std::ptrdiff_t>(h * a.w % a.ring) * a.c : nullptr;
   }
+  if (block.lanes == Q::Int8::kLanes)
+    depthwise_strips_s8<Q, kKernel, kStride, kRows>(a, rows, block.first, tile);
+  else
+    depthwise_strips_s8<typename Q::Narrow, kKernel, kStride, kRows>(a, rows, block.first, tile);
+}
+
+/// Square windows of kKernel that slide by kStride both ways, weights in quads. Block after block of
+/// channels: its weights and the rows that several output rows read stay in the L1 cache.
+template <class Q, int kKernel, int kStride>
+void depthwise_square_s8(const DepthwiseS8& a) {
+  using V = typename Q::Int8;
+  constexpr int kRows = rows_of_quads_s8(kKernel, kStride);
+  constexpr int kTaps = kRows * quads_of_window_s8(kKernel, kStride) * kKernel * 4;
+  constexpr int kLaneBytes = Q::kWeightBytes / V::kLanes;
   const bool looks_up_last = !LooksUpInRegisters<V> && a.table;
-  std::int8_t* const y = a.y + static_cast<std::ptrdiff_t>(ho - a.row_begin) * a.wo * a.c;
   const int blocks = count_depthwise_blocks_s8(Q::kLayout, a.c);
   int lane = 0;  // over all blocks
   for (int b = 0; b < blocks; ++b) {
     const DepthwiseBlockS8 block = depthwise_block_s8(Q::kLayout, a.c, b);
     DepthwiseTileS8 tile;
     tile.weight = a.weight + static_cast<std::ptrdiff_t>(lane) * kLaneBytes * kTaps / 4;
-    tile.bias = a.bias + static_cast<std::ptrdiff_t>(lane) * rows_of_quads_s8(kKernel, kStride);
+    tile.bias = a.bias + static_cast<std::ptrdiff_t>(lane) * kRows;
     tile.scale = a.m ? nullptr : a.scale + lane;
     tile.m = a.m ? a.m + lane : nullptr;
     tile.t = a.m ? a.t + lane : nullptr;
     tile.table = a.table;
-    tile.y = y + block.first;
+    tile.y = a.y + block.first;
     tile.y_pixel = a.c;
     tile.y_row = static_cast<std::ptrdiff_t>(a.wo) * a.c;
     tile.clamps = a.to.lo > LINNET_INT8_MIN || a.to.hi < LINNET_INT8_MAX;
     tile.is_unsigned = a.y_is_unsigned && !looks_up_last;
     tile.channels = a.c - block.first < 4 * block.lanes ? a.c - block.first : 4 * block.lanes;
-    if (block.lanes == V::kLanes)
-      depthwise_strips_s8<Q, kKernel, kStride, kRows>(a, rows, block.first, tile);
-    else
-      depthwise_strips_s8<Narrow, kKernel, kStride, kRows>(a, rows, block.first, tile);
     lane += 4 * block.lanes;
+    int ho = a.row_begin;
+    for (; ho + kRows <= a.row_end; ho += kRows, tile.y += kRows * tile.y_row)
+      depthwise_rows_s8<Q, kKernel, kStride, kRows>(a, ho, block, tile);
+    if constexpr (kRows > 1) {
+      if (ho < a.row_end) depthwise_rows_s8<Q, kKernel, kStride, 1>(a, ho, block, tile);
+    }
   }
   if (!looks_up_last) return;
-  std::ptrdiff_t rest = kRows * static_cast<std::ptrdiff_t>(a.wo) * a.c;
-  for (std::int8_t* p = y; rest > 0; p += 4 * V::kLanes, rest -= 4 * V::kLanes) {
+  std::ptrdiff_t rest = static_cast<std::ptrdiff_t>(a.row_end - a.row_begin) * a.wo * a.c;
+  for (std::int8_t* p = a.y; rest > 0; p += 4 * V::kLanes, rest -= 4 * V::kLanes) {
     const int n = rest < 4 * V::kLanes ? static_cast<int>(rest) : 4 * V::kLanes;
     V::store_partial(p, stored_s8<V>(V::lookup(a.table, V::load_partial(p, n)), a.y_is_unsigned), n);
-  }
-}
-
-/// Square windows of kKernel that slide by kStride both ways, weights in quads.
-template <class Q, int kKernel, int kStride>
-void depthwise_square_s8(const DepthwiseS8& a) {
-  constexpr int kRows = rows_of_quads_s8(kKernel, kStride);
-  int ho = a.row_begin;
-  for (; ho + kRows <= a.row_end; ho += kRows) depthwise_rows_s8<Q, kKernel, kStride, kRows>(a, ho);
-  if constexpr (kRows > 1) {
-    if (ho < a.row_end) depthwise_rows_s8<Q, kKernel, kStride, 1>(a, ho);
   }
 }
 
