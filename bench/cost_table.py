@@ -6,7 +6,8 @@ Usage: cost_table.py LINNET [options]
   --network FAMILY    (default mobilenet_v2)
   --precision P       float32, bf16 or int8 (default float32)
   --threads N         (default 1)
-  --quick             fewer resolutions and batches: less than a minute
+  --quick             fewer resolutions and batches: a minute; the whole grid takes two for each of --passes
+  --passes N          how often the grid is measured; the shorter time of a cell counts (default 2)
   --widths, --resolutions, --batches N,...   another grid
 
 The model of an image's time is a sum of four costs that are not negative: of a multiply-add, of an output stored, of a
@@ -14,9 +15,10 @@ byte moved (weights and what every layer reads and writes), of a barrier (one a 
 fitted to the table by least squares of the relative error. Prints Markdown; each cell is ns a multiply-add, then measured /
 modelled. Flags, and exit status 1 if there are any: cells beyond 1.3 of the model (int8 and bf16), or beyond 2 times the
 cheapest cell (float32), and neighbours that differ by 1.4 or more. A cell that others disturbed is measured again, twice
-at most.
+at most; what disturbs without being seen, another guest of the machine, is gone in another pass.
 """
 import argparse
+import itertools
 import json
 import pathlib
 import subprocess
@@ -103,25 +105,33 @@ def flags(table, ratios, grid, precision):
     return found
 
 
+def model_of(arguments, width, resolution, folder):
+    """The file of that network, written here, and its features()."""
+    family = f"{arguments.network}:width={width},resolution={resolution}"
+    model = folder / f"{width}-{resolution}.safetensors"
+    # How well int8 fits does not matter here, so it is chosen in the fastest way.
+    command = (["quantize", "--model", family, "--method", "minmax", "--no-weight-search", "--no-bias-correction", "-o", model]
+               if arguments.precision == "int8" else ["convert", family, model])
+    subprocess.run([arguments.linnet, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return model, features(arguments.linnet, family, BYTES[arguments.precision])
+
+
 def main(arguments):
     quick = QUICK if arguments.quick else (WIDTHS, RESOLUTIONS, BATCHES)
     grid = tuple(given or default for given, default in zip((arguments.widths, arguments.resolutions, arguments.batches), quick))
     times, of = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        for width in grid[0]:
-            for resolution in grid[1]:
-                family = f"{arguments.network}:width={width},resolution={resolution}"
-                work = features(arguments.linnet, family, BYTES[arguments.precision])
-                model = pathlib.Path(folder) / "model.safetensors"
-                # How well int8 fits does not matter here, so it is chosen in the fastest way.
-                command = (["quantize", "--model", family, "--method", "minmax", "--no-weight-search", "--no-bias-correction", "-o", model]
-                           if arguments.precision == "int8" else ["convert", family, model])
-                subprocess.run([arguments.linnet, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        models = {}
+        for width, resolution in itertools.product(*grid[:2]):
+            models[width, resolution] = model_of(arguments, width, resolution, pathlib.Path(folder))
+        for number in range(arguments.passes):
+            for (width, resolution), (model, work) in models.items():
                 for batch in grid[2]:
                     key = width, resolution, batch
-                    times[key] = 1e6 * measure(arguments.linnet, model, arguments.precision, arguments.threads, batch, work[0])
+                    time = 1e6 * measure(arguments.linnet, model, arguments.precision, arguments.threads, batch, work[0])
+                    times[key] = min(time, times.get(key, time))
                     of[key] = work[:3] + [work[3] + 1 / batch]
-                print(f"width {width} resolution {resolution}", file=sys.stderr, flush=True)
+                print(f"pass {number + 1}, width {width} resolution {resolution}", file=sys.stderr, flush=True)
     costs = fit([(of[key], times[key]) for key in times])
     ratios = {key: times[key] / sum(c * f for c, f in zip(costs, of[key])) for key in times}
     table = {key: times[key] / of[key][0] for key in times}
@@ -153,6 +163,7 @@ if __name__ == "__main__":
     parser.add_argument("--precision", choices=BYTES, default="float32", **options)
     parser.add_argument("--threads", type=int, default=1, **options)
     parser.add_argument("--quick", action="store_true", **options)
+    parser.add_argument("--passes", type=int, default=2, **options)
     parser.add_argument("--widths", type=numbers(float), **options)
     parser.add_argument("--resolutions", type=numbers(int), **options)
     parser.add_argument("--batches", type=numbers(int), **options)
