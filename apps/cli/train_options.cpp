@@ -24,7 +24,7 @@ Result<data::Augmentation> augmentation_of(const TrainOptions& options, int reso
     if (resolution <= 64)
       result.crop_padding = resolution / 8;
     else
-      result.resized_crop = data::ResizedCrop{.smallest_area = 0.25};
+      result.resized_crop = data::ResizedCrop{.smallest_area = options.smallest_crop};
   } else if (options.augment != "none") {
     return usage("--augment takes none or standard, not \"{}\"", options.augment);
   }
@@ -117,6 +117,8 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
                "P");
   with_default("--augment", options.augment,
                "none, or standard: flips, and crops (small pictures) or parts (photographs)", "A");
+  with_default("--smallest-crop", options.smallest_crop,
+               "The smallest part of a photograph that is shown, as a share of its area", "S");
   with_default("--cutout", options.cutout, "Edge of a square that is blanked out, in pixels", "N");
   verb.add_option("--rand-augment", options.rand_augment, "Random operations of a strength, such as 2,9")
       ->option_text("N,MAGNITUDE");

@@ -30,6 +30,7 @@ struct TrainOptions {
   std::string initialisation = "he";
   std::string precision = "float32";
   std::string augment = "standard";
+  double smallest_crop = 0.25;  ///< share of a photograph
   std::string rand_augment;  ///< "OPERATIONS,MAGNITUDE"
   int cutout = 0;            ///< pixels
   bool qat = false;          ///< a tenth of the epochs, where the recipe says no number
