@@ -45,7 +45,7 @@ void take_fine_tuning_defaults(const CLI::App& verb, TrainOptions& options) {
   otherwise("--epochs", recipe.epochs, 20);
   otherwise("--batch-size", recipe.batch, 32);
   otherwise("--optimizer", options.optimizer, "adamw");
-  otherwise("--lr", recipe.rate, 3e-4f);
+  otherwise("--lr", recipe.rate, 1e-4f);
   otherwise("--weight-decay", recipe.weight_decay, 0.01f);
   otherwise("--schedule", options.schedule, "cosine");
   otherwise("--warm-up", recipe.warm_up, 1.0);
