@@ -1,4 +1,5 @@
-// What some Int8s can do and others not. Internal linkage: see finish_body.h.
+// What the Int8, Dot or Quads of one ISA can do and those of another cannot. Internal linkage: see
+// finish_body.h.
 #pragma once
 
 #include <cstddef>
