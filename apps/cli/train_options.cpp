@@ -122,6 +122,9 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   with_default("--cutout", options.cutout, "Edge of a square that is blanked out, in pixels", "N");
   verb.add_option("--rand-augment", options.rand_augment, "Random operations of a strength, such as 2,9")
       ->option_text("N,MAGNITUDE");
+  verb.add_option("--progressive", options.progressive,
+                  "Smaller pictures at first, each size until a share of the epochs, such as 20:0.4,26:0.7")
+      ->option_text("N:SHARE,...");
   with_default("--mixup", recipe.mixup, "Alpha of the blend of two pictures, 0 for none", "A");
   verb.add_flag("--qat", options.qat,
                 "The last tenth of the epochs trains the int8 model, from the float one");
@@ -156,6 +159,7 @@ Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {
   LINNET_TRY(recipe.initialisation, train::parse_initialisation(options.initialisation));
   LINNET_TRY(recipe.precision, cpu::parse_precision(options.precision));
   LINNET_TRY(recipe.augmentation, augmentation_of(options, resolution));
+  LINNET_TRY(recipe.progressive, train::parse_progressive(options.progressive));
   if (options.qat && recipe.qat_epochs == 0) recipe.qat_epochs = (recipe.epochs + 9) / 10;
   LINNET_CHECK(train::check(recipe));
   return recipe;

@@ -33,6 +33,7 @@ struct TrainOptions {
   double smallest_crop = 0.25;  ///< share of a photograph
   std::string rand_augment;  ///< "OPERATIONS,MAGNITUDE"
   int cutout = 0;            ///< pixels
+  std::string progressive;   ///< "EDGE:SHARE,..."
   bool qat = false;          ///< a tenth of the epochs, where the recipe says no number
 };
 

@@ -161,6 +161,10 @@ Result<Graph> with_resolution(Graph graph, int pixels) {
   constexpr int kTotalStride = 32;
   if (pixels < kTotalStride || pixels % kTotalStride != 0)
     return usage("a resolution of {} does not fit; take a multiple of {}", pixels, kTotalStride);
+  return with_any_resolution(std::move(graph), pixels);
+}
+
+Result<Graph> with_any_resolution(Graph graph, int pixels) {
   const int before = graph.input_shape().h;
   std::vector<Node> nodes = std::exchange(graph.nodes, {});
   std::vector<NodeId> place(nodes.size());

@@ -38,5 +38,7 @@ Graph with_head(Graph graph, const Graph& head);
 /// it is, so TensorFlow's asymmetric one fits sizes of 32 pixels times a whole number. Errors: another size;
 /// a graph whose layers do not slide, or pool, over any size.
 Result<Graph> with_resolution(Graph graph, int pixels);
+/// The same for any size from 1 pixel, for training on the way to a size that fits.
+Result<Graph> with_any_resolution(Graph graph, int pixels);
 
 }  // namespace linnet::train

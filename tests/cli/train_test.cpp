@@ -148,6 +148,9 @@ TEST_F(train_test, what_cannot_be_trained_is_said_before_anything_is_written) {
   refused(command("bad", {"--optimizer", "adam"}), 2, "--optimizer takes sgd or adamw, not \"adam\"");
   refused(command("bad", {"--schedule", "linear"}), 2, "--schedule takes step, cosine or one-cycle");
   refused(command("bad", {"--rand-augment", "2"}), 2, "--rand-augment takes OPERATIONS,MAGNITUDE");
+  refused(command("bad", {"--progressive", "20"}), 2, "--progressive takes EDGE:SHARE");
+  refused(command("bad", {"--progressive", "64:0.5"}), 2,
+          "must be smaller than the model's, which are 32x32x3");
   refused(command("bad", {"--label-smoothing", "1"}), 2, "--label-smoothing takes a number from 0 to 0.99");
   auto all = command("bad");
   *(std::ranges::find(all, "--hold-out") + 1) = "60";

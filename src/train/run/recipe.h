@@ -10,6 +10,7 @@
 #include "data/augment.h"
 #include "train/initialise.h"
 #include "train/optimizer.h"
+#include "train/run/progressive.h"
 #include "train/schedule.h"
 
 namespace linnet::train {
@@ -37,7 +38,8 @@ struct Recipe {
   bool frozen_norms = false;                            ///< likewise
   bool sync_norms = false;  ///< batch norms take the statistics of all processes' images, not of their own
   Initialisation initialisation = Initialisation::kHeFanOut;
-  data::Augmentation augmentation = {};
+  data::Augmentation augmentation = {};  ///< for the model's own size
+  Progressive progressive = {};  ///< smaller pictures at first; of the epochs before quantisation-aware ones
   // Quantisation-aware training ends the run, from the float weights before it, with a rate of its own:
   int qat_epochs = 0;       ///< how many of `epochs`; 0: none
   float qat_rate = 0.005f;  ///< falls to zero along half a cosine

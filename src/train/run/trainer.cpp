@@ -14,6 +14,7 @@
 #include "train/loss.h"
 #include "train/moving_average.h"
 #include "train/run/checkpoint.h"
+#include "train/transfer.h"
 
 namespace linnet::train {
 namespace {
@@ -105,8 +106,10 @@ struct Trainer::Impl {
   ThreadPool& pool;
   RunOptions options;
   Collective& job;
+  Graph graph;  ///< as it began
   int classes;
-  Network network;
+  Network network;  ///< for pictures of `edge` pixels
+  int edge;
   std::unique_ptr<Optimizer> optimizer;
   std::optional<MovingAverage> average;
   std::unique_ptr<data::Batches> batches = nullptr;
@@ -120,14 +123,16 @@ struct Trainer::Impl {
   AlignedVector<float> targets = {};
   AlignedVector<float> d_scores = {};
 
-  Impl(RunData d, const Recipe& r, ThreadPool& p, RunOptions o, Collective& j, int k, Network n)
+  Impl(RunData d, const Recipe& r, ThreadPool& p, RunOptions o, Collective& j, Graph g, Network n)
       : data(std::move(d)),
         recipe(r),
         pool(p),
         options(std::move(o)),
         job(j),
-        classes(k),
+        graph(std::move(g)),
+        classes(graph.output_shape().c),
         network(std::move(n)),
+        edge(full_edge()),
         optimizer(optimizer_of(recipe, network.parameters())) {
     if (recipe.average > 0) average.emplace(network, recipe.average);
   }
@@ -151,9 +156,33 @@ struct Trainer::Impl {
   }
 
   bool first() const { return job.rank() == 0; }
+  int full_edge() const { return graph.input_shape().h; }
+  /// Of the pictures of this step.
+  int edge_of(std::int64_t step) const {
+    if (step >= schedule.steps) return full_edge();
+    return edge_in(recipe.progressive, static_cast<int>(step / epoch_steps()),
+                   static_cast<int>(schedule.steps / epoch_steps()), full_edge());
+  }
+  /// What this step costs, in steps of full size.
+  double cost_of(std::int64_t step) const {
+    const double scale = static_cast<double>(edge_of(step)) / full_edge();
+    return scale * scale;
+  }
+  /// What the steps from this one on cost.
+  double cost_left() const {
+    double cost = 0;
+    for (std::int64_t step = state.step; step < all_steps();) {
+      const std::int64_t next = (step / epoch_steps() + 1) * epoch_steps();
+      cost += static_cast<double>(next - step) * cost_of(step);
+      step = next;
+    }
+    return cost;
+  }
 
   Result<void> restore(Checkpoint checkpoint);
   void begin_together();
+  Result<void> take_size(int pixels);
+  Result<void> open_batches();
   Result<void> begin_qat();
   void save();
   void fill_targets(const data::Batch& batch);
@@ -205,6 +234,39 @@ void Trainer::Impl::begin_together() {
   state.step = static_cast<std::int64_t>(steps[0]);
   network.set_steps(static_cast<std::uint64_t>(state.step));
   for (const auto& [name, values] : arrays()) job.broadcast(values);
+}
+
+/// The network for pictures of another size, with all its state; and the batches to follow.
+Result<void> Trainer::Impl::take_size(int pixels) {
+  LINNET_TRY(const Graph sized, with_any_resolution(graph, pixels));
+  LINNET_TRY(Network next,
+             Network::make(sized, recipe.batch / job.size(), pool, network_options(recipe, options)));
+  std::map<std::string, AlignedVector<float>> state_before;
+  for (const auto& [name, values] : arrays()) state_before[name].assign(values.begin(), values.end());
+  network = std::move(next);
+  network.set_steps(static_cast<std::uint64_t>(state.step));
+  optimizer = optimizer_of(recipe, network.parameters());
+  if (average) average.emplace(network, recipe.average);
+  for (const auto& [name, values] : arrays()) std::ranges::copy(state_before[name], values.begin());
+  edge = pixels;
+  plain_batches = batch_options(sized, recipe, options);
+  plain_batches.size /= job.size();
+  return {};
+}
+
+/// From this step on, to the last of its size.
+Result<void> Trainer::Impl::open_batches() {
+  batches.reset();
+  data::BatchOptions augmented = plain_batches;
+  augmented.size = recipe.batch;
+  augmented.part = job.rank();
+  augmented.parts = job.size();
+  augmented.augmentation = scaled(recipe.augmentation, static_cast<double>(edge) / full_edge());
+  augmented.mixup = recipe.mixup;
+  augmented.epochs = recipe.epochs;
+  LINNET_TRY(batches, data::Batches::make(data.train, augmented,
+                                          {state.step / epoch_steps(), state.step % epoch_steps()}));
+  return {};
 }
 
 /// From the network's float weights to the one that is quantisation-aware: what the weights are alone decides
@@ -312,8 +374,8 @@ Result<Loss> Trainer::Impl::sum_validation(const data::Dataset& part, std::int64
   std::unique_ptr<cpu::CpuExecutor> engine;
   AlignedVector<float> integer_scores;
   if (before_qat) {
-    LINNET_TRY(const Graph graph, network.to_int8());
-    LINNET_TRY(engine, cpu::make_executor(graph, {.threads = pool.threads(), .isa = options.isa}));
+    LINNET_TRY(const Graph int8, network.to_int8());
+    LINNET_TRY(engine, cpu::make_executor(int8, {.threads = pool.threads(), .isa = options.isa}));
   }
   const auto score = [&](int n, std::span<const float> pixels) -> Result<std::span<const float>> {
     if (!engine) return network.forward(pixels, false);
@@ -379,26 +441,24 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   if (code)
     return fail("{}: cannot be made: {}; give --out a folder that can be written to",
                 path.parent_path().string(), code.message());
+  if (const Shape input = graph.input_shape();
+      !recipe.progressive.empty() && !(input.h == input.w && recipe.progressive.back().edge < input.h))
+    return usage("--progressive {}: pictures at first must be smaller than the model's, which are {}",
+                 to_string(recipe.progressive), to_string(input));
   if (job.size() > 1 && recipe.qat_epochs > 0)
     return usage("--qat runs in one process, and mpirun started {}", job.size());
   if (job.rank() == 0) remove_leftovers(path);
   LINNET_TRY(Network network,
              Network::make(graph, recipe.batch / job.size(), pool, network_options(recipe, options)));
-  auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options), job,
-                                     graph.output_shape().c, std::move(network));
+  auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options), job, graph,
+                                     std::move(network));
   Impl& m = *impl;
   m.state.recipe = everything(recipe, m.options.identity);
   m.state.ranks = job.size();
   LINNET_CHECK(agree(job, fmt::format("{}, {} pictures, {}, {} threads", m.state.recipe,
                                       m.data.train.items.size(), to_string(m.options.isa), pool.threads())));
   m.plain_batches = batch_options(graph, recipe, m.options);
-  data::BatchOptions augmented = m.plain_batches;
   m.plain_batches.size /= job.size();
-  augmented.part = job.rank();
-  augmented.parts = job.size();
-  augmented.augmentation = recipe.augmentation;
-  augmented.mixup = recipe.mixup;
-  augmented.epochs = recipe.epochs;
   if (std::ssize(m.data.train.items) < recipe.batch)
     return usage(
         "{}: holds {} pictures to train with, fewer than one batch of {}; choose a smaller --batch-size",
@@ -411,9 +471,8 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   }
   m.begin_together();
   if (m.state.step < m.all_steps()) {
-    LINNET_TRY(m.batches,
-               data::Batches::make(m.data.train, augmented,
-                                   {m.state.step / m.epoch_steps(), m.state.step % m.epoch_steps()}));
+    if (const int edge = m.edge_of(m.state.step); edge != m.edge) LINNET_CHECK(m.take_size(edge));
+    LINNET_CHECK(m.open_batches());
   }
   return Trainer(std::move(impl));
 }
@@ -421,6 +480,7 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
 Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& stop) {
   Impl& m = *impl_;
   double trained = 0;  // seconds, without validation and checkpoints
+  double cost = 0;     // of the steps taken
   std::int64_t images = 0;
   auto last_save = Clock::now();
   while (m.state.step < m.all_steps()) {
@@ -430,6 +490,10 @@ Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& sto
       m.save();
       return false;
     }
+    if (const int edge = m.edge_of(m.state.step); edge != m.edge) {
+      LINNET_CHECK(m.take_size(edge));
+      LINNET_CHECK(m.open_batches());
+    }
     if (m.state.step >= m.schedule.steps && !m.before_qat) {
       m.swap_average();  // it goes on from the result
       LINNET_CHECK(m.begin_qat());
@@ -438,22 +502,22 @@ Result<bool> Trainer::run(const Observer& observer, const std::atomic<bool>& sto
     LINNET_TRY(const data::Batch* batch, m.batches->next());
     LINNET_CHECK(m.train_on(*batch));
     const double took = seconds_since(start);
+    cost += m.cost_of(m.state.step - 1);
     trained += took;
     m.state.seconds += took;
     images += batch->images * m.job.size();
     if (observer.step && m.first()) {
       const auto so_far = static_cast<double>(m.state.images);
       const double speed = static_cast<double>(images) / trained;
-      observer.step(
-          {.epoch = (m.state.step - 1) / m.epoch_steps() + 1,
-           .epochs = m.recipe.epochs,
-           .step = (m.state.step - 1) % m.epoch_steps() + 1,
-           .steps = m.epoch_steps(),
-           .learning_rate = m.rate(m.state.step - 1),
-           .loss = m.state.loss_sum / so_far,
-           .top1 = static_cast<double>(m.state.correct) / so_far,
-           .images_per_second = speed,
-           .seconds_left = static_cast<double>((m.all_steps() - m.state.step) * m.recipe.batch) / speed});
+      observer.step({.epoch = (m.state.step - 1) / m.epoch_steps() + 1,
+                     .epochs = m.recipe.epochs,
+                     .step = (m.state.step - 1) % m.epoch_steps() + 1,
+                     .steps = m.epoch_steps(),
+                     .learning_rate = m.rate(m.state.step - 1),
+                     .loss = m.state.loss_sum / so_far,
+                     .top1 = static_cast<double>(m.state.correct) / so_far,
+                     .images_per_second = speed,
+                     .seconds_left = m.cost_left() * trained / cost});
     }
     if (m.state.step % m.epoch_steps() == 0) {
       LINNET_TRY(const EpochRecord record, m.close_epoch());
@@ -472,10 +536,14 @@ std::int64_t Trainer::steps_done() const { return impl_->state.step; }
 const std::vector<EpochRecord>& Trainer::history() const { return impl_->state.history; }
 
 Graph Trainer::graph() {
-  if (impl_->before_qat) return *impl_->before_qat;
-  impl_->swap_average();
-  Graph result = impl_->network.to_graph();
-  impl_->swap_average();
+  Impl& m = *impl_;
+  if (m.before_qat) return *m.before_qat;
+  m.swap_average();
+  Graph result = m.network.to_graph();
+  m.swap_average();
+  if (m.edge == m.full_edge()) return result;
+  result = with_any_resolution(std::move(result), m.full_edge()).value();
+  result.preprocessing = m.graph.preprocessing;
   return result;
 }
 

@@ -107,6 +107,64 @@ TEST(trainer, a_run_that_was_stopped_at_any_step_goes_on_to_the_same_bits) {
   }
 }
 
+/// The first epoch, the second, the two of full size.
+Recipe growing() {
+  Recipe r = recipe();
+  r.progressive = {{20, 0.25}, {27, 0.5}};
+  return r;
+}
+
+TEST(trainer, pictures_that_grow_go_on_to_the_same_bits_from_any_step) {
+  for (const int qat_epochs : {0, 1}) {
+    Recipe r = growing();
+    r.qat_epochs = qat_epochs;
+    const ScratchFolder whole;
+    Session undisturbed(whole.path(), r, false);
+    ASSERT_TRUE(undisturbed.go());
+    const Graph result = undisturbed.trainer->graph();
+    EXPECT_EQ(result.input_shape(), network().input_shape());
+    EXPECT_EQ(result.preprocessing, network().preprocessing);
+    for (std::int64_t at = 1; at < 12; ++at) {
+      const ScratchFolder folder;
+      Session begun(folder.path(), r, false);
+      EXPECT_FALSE(begun.go(at));
+      EXPECT_EQ(begun.trainer->graph().input_shape(), network().input_shape());
+      Session again(folder.path(), r, true);
+      ASSERT_TRUE(again.go());
+      EXPECT_EQ(again.trainer->graph(), result) << "stopped after step " << at;
+      EXPECT_EQ(again.trainer->history().back().validation_loss,
+                undisturbed.trainer->history().back().validation_loss);
+    }
+  }
+}
+
+TEST(trainer, pictures_grow_when_the_recipe_says) {
+  // A run that is stopped in the first epoch has seen small pictures alone: another full size or none of the
+  // later epochs' sizes changes nothing, the first size does.
+  const auto after_first_epoch = [](const Progressive& sizes) {
+    const ScratchFolder folder;
+    Recipe r = recipe();
+    r.progressive = sizes;
+    Session run(folder.path(), r, false);
+    EXPECT_FALSE(run.go(3));
+    return run.trainer->graph();
+  };
+  const Graph small = after_first_epoch({{20, 0.25}, {27, 0.5}});
+  EXPECT_EQ(after_first_epoch({{20, 0.5}}), small);
+  EXPECT_NE(after_first_epoch({{24, 0.5}}), small);
+  EXPECT_NE(after_first_epoch({}), small);
+}
+
+TEST(trainer, pictures_that_do_not_grow_are_refused) {
+  const ScratchFolder folder;
+  ThreadPool pool(1);
+  Recipe r = recipe();
+  r.progressive = {{32, 0.5}};
+  const auto refused = Trainer::make(network(), pictures(), r, pool, {.folder = folder.path()});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("must be smaller than the model's, which are 32x32x3"));
+}
+
 /// The last two of the four epochs.
 Recipe aware() {
   Recipe r = recipe();
