@@ -8,10 +8,50 @@
 namespace linnet::cpu {
 namespace {
 
+// Most of what these passes read and write lies in memory, not in a cache, and a CPU alone fetches too little of
+// it before it is asked for.
+constexpr std::ptrdiff_t kLine = 64;          // bytes
+constexpr std::ptrdiff_t kAheadBytes = 4096;  // of what is read now
+
+/// Asks for the line that lies `bytes` behind p, which may be behind the tensor.
+inline __attribute__((always_inline)) void fetch_ahead(const void* p, std::ptrdiff_t bytes) {
+  __builtin_prefetch(static_cast<const char*>(p) + bytes);
+}
+
+/// Asks for what a row of c values will be kAheadBytes on.
+template <class V, class T>
+inline __attribute__((always_inline)) void fetch_row_ahead(const T* row, int c) {
+  if constexpr (V::kWidth > 1)
+    for (std::ptrdiff_t i = 0; i < std::ptrdiff_t{c} * std::ptrdiff_t{sizeof(T)}; i += kLine)
+      fetch_ahead(row, kAheadBytes + i);
+}
+
+/// The same for vector j of several.
+template <class V, class T>
+inline __attribute__((always_inline)) void fetch_vector_ahead(const T* vector, int j) {
+  if constexpr (V::kWidth > 1)
+    if (j * V::kWidth * static_cast<int>(sizeof(T)) % kLine == 0) fetch_ahead(vector, kAheadBytes);
+}
+
+/// Pixels, from `begin` on, whose values go through the L1 cache together.
+struct Tile {
+  std::ptrdiff_t begin, end;
+};
+
+/// Calls visit(tile) for all pixels of c channels.
+template <class Visit>
+inline __attribute__((always_inline)) void for_each_tile(std::ptrdiff_t pixels, int c, const Visit& visit) {
+  constexpr std::ptrdiff_t kTileValues = 4096;
+  const std::ptrdiff_t rows = kTileValues / c > 8 ? kTileValues / c : 8;
+  for (std::ptrdiff_t begin = 0; begin < pixels; begin += rows)
+    visit(Tile{begin, begin + rows < pixels ? begin + rows : pixels});
+}
+
 template <class V, class T>
 struct StatisticsBody {
   static constexpr bool kStores = sizeof(T) != sizeof(float);
   const StatisticsOf<T>& a;
+  Tile tile;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
@@ -19,15 +59,20 @@ struct StatisticsBody {
     V shift[kVectors], sum[kVectors], squares[kVectors];
 #pragma GCC unroll 8
     for (int j = 0; j < kVectors; ++j) {
-      shift[j] = lanes.load(a.shift + channel + j * V::kWidth) * V::set(-1.0f);
-      sum[j] = squares[j] = V::zero();
+      const int i = channel + j * V::kWidth;
+      shift[j] = lanes.load(a.shift + i) * V::set(-1.0f);
+      sum[j] = tile.begin > 0 ? lanes.load(a.sum + i) : V::zero();
+      squares[j] = tile.begin > 0 ? lanes.load(a.sum_squares + i) : V::zero();
     }
-    for (std::ptrdiff_t p = 0; p < a.pixels; ++p)
+    for (std::ptrdiff_t p = tile.begin; p < tile.end; ++p)
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
         const std::ptrdiff_t at = p * a.row + channel + j * V::kWidth;
         const V z = lanes.load(a.z + at);
-        if constexpr (kStores) lanes.store(z, a.stored + at);
+        if constexpr (kStores) {
+          fetch_vector_ahead<V>(a.stored + at, j);
+          lanes.store(z, a.stored + at);
+        }
         const V d = z + shift[j];
         sum[j] = sum[j] + d;
         squares[j] = fma(d, d, squares[j]);
@@ -42,7 +87,9 @@ struct StatisticsBody {
 
 template <class V, class T>
 void statistics(const StatisticsOf<T>& a) {
-  for_each_channel_group<V, 4>(a.c, StatisticsBody<V, T>{a});
+  for_each_tile(a.pixels, a.c, [&](Tile tile) {
+    for_each_channel_group<V, 4>(a.c, StatisticsBody<V, T>{a, tile});
+  });
 }
 
 template <class Y>
@@ -77,6 +124,7 @@ template <class V, class T, class Y>
 void normalise(const NormaliseOf<T, Y>& a) {
   for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
     Y* const y = a.y + p * a.y_pixel;
+    fetch_row_ahead<V>(a.z + p * a.c, a.c);
     for_each_channel_group<V, 4>(a.c, NormaliseBody<V, T, Y>{a, a.z + p * a.c, y});
     append_zeros(y + a.c, a.zeros);
   }
@@ -102,6 +150,7 @@ inline __attribute__((always_inline)) V through_activation(V dy, V v) {
 template <class V, Finish kFinish, class T>
 struct ActivationGradientBody {
   const ActivationGradientOf<T>& a;
+  Tile tile;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
@@ -113,13 +162,16 @@ struct ActivationGradientBody {
       multiply[j] = a.multiply ? lanes.load(a.multiply + i) : V::set(1.0f);
       add[j] = a.multiply ? lanes.load(a.add + i) : V::zero();
       mean[j] = a.mean ? lanes.load(a.mean + i) * V::set(-1.0f) : V::zero();
-      sum[j] = centred[j] = V::zero();
+      sum[j] = tile.begin > 0 ? lanes.load(a.sum + i) : V::zero();
+      centred[j] = tile.begin > 0 ? lanes.load(a.sum_centred + i) : V::zero();
     }
-    for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
+    for (std::ptrdiff_t p = tile.begin; p < tile.end; ++p) {
       const std::ptrdiff_t at = p * a.row + channel;
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
         const std::ptrdiff_t i = at + j * V::kWidth;
+        fetch_vector_ahead<V>(a.z + i, j);
+        fetch_vector_ahead<V>(a.dv + i, j);
         const V z = lanes.load(a.z + i);
         V d = lanes.load(a.dy + i);
         if (a.earlier) d = d + lanes.load(a.earlier + i);
@@ -139,18 +191,20 @@ struct ActivationGradientBody {
 
 template <class V, class T>
 void activation_gradient(const ActivationGradientOf<T>& a) {
-  switch (a.finish) {
-    case Finish::kNone:
-      return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kNone, T>{a});
-    case Finish::kRelu:
-      return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu, T>{a});
-    case Finish::kRelu6:
-      return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu6, T>{a});
-    case Finish::kHardSwish:
-      return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSwish, T>{a});
-    case Finish::kHardSigmoid:
-      return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSigmoid, T>{a});
-  }
+  for_each_tile(a.pixels, a.c, [&](Tile tile) {
+    switch (a.finish) {
+      case Finish::kNone:
+        return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kNone, T>{a, tile});
+      case Finish::kRelu:
+        return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu, T>{a, tile});
+      case Finish::kRelu6:
+        return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu6, T>{a, tile});
+      case Finish::kHardSwish:
+        return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSwish, T>{a, tile});
+      case Finish::kHardSigmoid:
+        return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSigmoid, T>{a, tile});
+    }
+  });
 }
 
 /// One pixel of normalise_gradient().
@@ -180,6 +234,8 @@ template <class V, class T, class Y>
 void normalise_gradient(const NormaliseGradientOf<T, Y>& a) {
   for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
     Y* const dz = a.dz + p * a.dz_pixel;
+    fetch_row_ahead<V>(a.dv + p * a.c, a.c);
+    if (a.by_gradient) fetch_row_ahead<V>(a.z + p * a.c, a.c);
     for_each_channel_group<V, 4>(a.c, NormaliseGradientBody<V, T, Y>{a, p * a.c, dz});
     append_zeros(dz + a.c, a.zeros);
   }
