@@ -8,8 +8,8 @@
 namespace linnet::cpu {
 namespace {
 
-// Most of what these passes read and write lies in memory, not in a cache, and a CPU alone fetches too little of
-// it before it is asked for.
+// Most of what these passes read and write lies in memory, not in a cache, and a CPU alone fetches too little
+// of it before it is asked for.
 constexpr std::ptrdiff_t kLine = 64;          // bytes
 constexpr std::ptrdiff_t kAheadBytes = 4096;  // of what is read now
 
@@ -18,15 +18,7 @@ inline __attribute__((always_inline)) void fetch_ahead(const void* p, std::ptrdi
   __builtin_prefetch(static_cast<const char*>(p) + bytes);
 }
 
-/// Asks for what a row of c values will be kAheadBytes on.
-template <class V, class T>
-inline __attribute__((always_inline)) void fetch_row_ahead(const T* row, int c) {
-  if constexpr (V::kWidth > 1)
-    for (std::ptrdiff_t i = 0; i < std::ptrdiff_t{c} * std::ptrdiff_t{sizeof(T)}; i += kLine)
-      fetch_ahead(row, kAheadBytes + i);
-}
-
-/// The same for vector j of several.
+/// Asks for what vector j of several will be kAheadBytes on.
 template <class V, class T>
 inline __attribute__((always_inline)) void fetch_vector_ahead(const T* vector, int j) {
   if constexpr (V::kWidth > 1)
@@ -97,37 +89,64 @@ inline void append_zeros(Y* end, int zeros) {
   for (int i = 0; i < zeros; ++i) end[i] = Y{};
 }
 
-/// One pixel of normalise().
-template <class V, class T, class Y>
+/// Calls f.template operator()<finish>(), so that no loop inside has to choose.
+template <class F>
+inline __attribute__((always_inline)) void with_finish(Finish finish, const F& f) {
+  switch (finish) {
+    case Finish::kNone: return f.template operator()<Finish::kNone>();
+    case Finish::kRelu: return f.template operator()<Finish::kRelu>();
+    case Finish::kRelu6: return f.template operator()<Finish::kRelu6>();
+    case Finish::kHardSwish: return f.template operator()<Finish::kHardSwish>();
+    case Finish::kHardSigmoid: return f.template operator()<Finish::kHardSigmoid>();
+  }
+}
+
+template <class V, Finish kFinish, class T, class Y>
 struct NormaliseBody {
   const NormaliseOf<T, Y>& a;
-  const T* z;
-  Y* y;
+  Tile tile;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
     const Lanes<V, kPartial> lanes = {n};
-    V value[1][kVectors];
+    V multiply[kVectors], add[kVectors];
 #pragma GCC unroll 8
     for (int j = 0; j < kVectors; ++j) {
       const int i = channel + j * V::kWidth;
-      value[0][j] = lanes.load(z + i);
-      if (a.multiply) value[0][j] = fma(value[0][j], lanes.load(a.multiply + i), lanes.load(a.add + i));
+      multiply[j] = a.multiply ? lanes.load(a.multiply + i) : V::set(1.0f);
+      add[j] = a.multiply ? lanes.load(a.add + i) : V::set(-0.0f);  // which changes no zero's sign
     }
-    apply_finish(a.finish, value);
+    for (std::ptrdiff_t p = tile.begin; p < tile.end; ++p) {
+      const T* const z = a.z + p * a.c + channel;
+      Y* const y = a.y + p * a.y_pixel + channel;
+      V value[1][kVectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < kVectors; ++j) lanes.store(value[0][j], y + channel + j * V::kWidth);
+      for (int j = 0; j < kVectors; ++j) {
+        fetch_vector_ahead<V>(z + j * V::kWidth, j);
+        value[0][j] = fma(lanes.load(z + j * V::kWidth), multiply[j], add[j]);
+      }
+      apply_finish(kFinish, value);
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) lanes.store(value[0][j], y + j * V::kWidth);
+    }
   }
 };
 
+template <class Y>
+inline void append_zeros(Y* rows, std::ptrdiff_t pixel, std::ptrdiff_t pixels, int c, int zeros) {
+  if (zeros == 0) return;
+  for (std::ptrdiff_t p = 0; p < pixels; ++p)
+    for (int i = 0; i < zeros; ++i) rows[p * pixel + c + i] = Y{};
+}
+
 template <class V, class T, class Y>
 void normalise(const NormaliseOf<T, Y>& a) {
-  for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
-    Y* const y = a.y + p * a.y_pixel;
-    fetch_row_ahead<V>(a.z + p * a.c, a.c);
-    for_each_channel_group<V, 4>(a.c, NormaliseBody<V, T, Y>{a, a.z + p * a.c, y});
-    append_zeros(y + a.c, a.zeros);
-  }
+  with_finish(a.finish, [&]<Finish kFinish>() {
+    for_each_tile(a.pixels, a.c, [&](Tile tile) {
+      for_each_channel_group<V, 4>(a.c, NormaliseBody<V, kFinish, T, Y>{a, tile});
+    });
+  });
+  append_zeros(a.y, a.y_pixel, a.pixels, a.c, a.zeros);
 }
 
 /// dy * finish'(v)
@@ -191,54 +210,60 @@ struct ActivationGradientBody {
 
 template <class V, class T>
 void activation_gradient(const ActivationGradientOf<T>& a) {
-  for_each_tile(a.pixels, a.c, [&](Tile tile) {
-    switch (a.finish) {
-      case Finish::kNone:
-        return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kNone, T>{a, tile});
-      case Finish::kRelu:
-        return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu, T>{a, tile});
-      case Finish::kRelu6:
-        return for_each_channel_group<V, 4>(a.c, ActivationGradientBody<V, Finish::kRelu6, T>{a, tile});
-      case Finish::kHardSwish:
-        return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSwish, T>{a, tile});
-      case Finish::kHardSigmoid:
-        return for_each_channel_group<V, 2>(a.c, ActivationGradientBody<V, Finish::kHardSigmoid, T>{a, tile});
-    }
+  with_finish(a.finish, [&]<Finish kFinish>() {
+    constexpr int kVectors = kFinish == Finish::kHardSwish || kFinish == Finish::kHardSigmoid ? 2 : 4;
+    for_each_tile(a.pixels, a.c, [&](Tile tile) {
+      for_each_channel_group<V, kVectors>(a.c, ActivationGradientBody<V, kFinish, T>{a, tile});
+    });
   });
 }
 
-/// One pixel of normalise_gradient().
-template <class V, class T, class Y>
+/// kNorm: there is one.
+template <class V, bool kNorm, class T, class Y>
 struct NormaliseGradientBody {
   const NormaliseGradientOf<T, Y>& a;
-  std::ptrdiff_t at;
-  Y* dz;
+  Tile tile;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
     const Lanes<V, kPartial> lanes = {n};
+    V by_gradient[kVectors], by_value[kVectors], constant[kVectors];
+    if constexpr (kNorm) {
 #pragma GCC unroll 8
-    for (int j = 0; j < kVectors; ++j) {
-      const int i = channel + j * V::kWidth;
-      V d = lanes.load(a.dv + at + i);
-      if (a.by_gradient) {
-        const V rest = fma(lanes.load(a.z + at + i), lanes.load(a.by_value + i), lanes.load(a.constant + i));
-        d = fma(d, lanes.load(a.by_gradient + i), rest);
+      for (int j = 0; j < kVectors; ++j) {
+        const int i = channel + j * V::kWidth;
+        by_gradient[j] = lanes.load(a.by_gradient + i);
+        by_value[j] = lanes.load(a.by_value + i);
+        constant[j] = lanes.load(a.constant + i);
       }
-      lanes.store(d, dz + i);
+    }
+    for (std::ptrdiff_t p = tile.begin; p < tile.end; ++p) {
+      const std::ptrdiff_t at = p * a.c + channel;
+      Y* const dz = a.dz + p * a.dz_pixel + channel;
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) {
+        const std::ptrdiff_t i = at + j * V::kWidth;
+        fetch_vector_ahead<V>(a.dv + i, j);
+        V d = lanes.load(a.dv + i);
+        if constexpr (kNorm) {
+          fetch_vector_ahead<V>(a.z + i, j);
+          d = fma(d, by_gradient[j], fma(lanes.load(a.z + i), by_value[j], constant[j]));
+        }
+        lanes.store(d, dz + j * V::kWidth);
+      }
     }
   }
 };
 
 template <class V, class T, class Y>
 void normalise_gradient(const NormaliseGradientOf<T, Y>& a) {
-  for (std::ptrdiff_t p = 0; p < a.pixels; ++p) {
-    Y* const dz = a.dz + p * a.dz_pixel;
-    fetch_row_ahead<V>(a.dv + p * a.c, a.c);
-    if (a.by_gradient) fetch_row_ahead<V>(a.z + p * a.c, a.c);
-    for_each_channel_group<V, 4>(a.c, NormaliseGradientBody<V, T, Y>{a, p * a.c, dz});
-    append_zeros(dz + a.c, a.zeros);
-  }
+  for_each_tile(a.pixels, a.c, [&](Tile tile) {
+    if (a.by_gradient)
+      for_each_channel_group<V, 4>(a.c, NormaliseGradientBody<V, true, T, Y>{a, tile});
+    else
+      for_each_channel_group<V, 4>(a.c, NormaliseGradientBody<V, false, T, Y>{a, tile});
+  });
+  append_zeros(a.dz, a.dz_pixel, a.pixels, a.c, a.zeros);
 }
 
 }  // namespace
