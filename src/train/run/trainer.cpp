@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/denormals.h"
 #include "cpu/executor.h"
 #include "data/batches.h"
 #include "data/mixup.h"
@@ -321,6 +322,10 @@ Result<void> Trainer::Impl::train_on(const data::Batch& batch) {
                           .first(static_cast<std::size_t>(batch.images) *
                                  static_cast<std::size_t>(plain_batches.input.size()));
   fill_targets(batch);
+  // Weights of channels that no gradient reaches any more decay to denormal numbers in a long run. Scales of
+  // quantisation-aware training may be as small, and are divided by.
+  std::optional<DenormalsAsZero> flush;
+  if (!before_qat) flush.emplace(pool);
   if (before_qat)
     network.freeze_statistics(static_cast<double>(state.step - schedule.steps) >=
                               recipe.qat_delay * static_cast<double>(qat_schedule.steps));
