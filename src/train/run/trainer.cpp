@@ -436,6 +436,10 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   if (recipe.batch % job.size() != 0)
     return usage("--batch-size {} cannot be shared out evenly by {} processes; choose a multiple of {}",
                  recipe.batch, job.size(), job.size());
+  if (const Shape input = graph.input_shape();
+      !recipe.progressive.empty() && !(input.h == input.w && recipe.progressive.back().edge < input.h))
+    return usage("--progressive {}: pictures at first must be smaller than the model's, which are {}",
+                 to_string(recipe.progressive), to_string(input));
   const auto path = checkpoint_path(options.folder);
   std::error_code code;
   const bool there = job.rank() == 0 && std::filesystem::exists(path, code);
@@ -446,10 +450,6 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   if (code)
     return fail("{}: cannot be made: {}; give --out a folder that can be written to",
                 path.parent_path().string(), code.message());
-  if (const Shape input = graph.input_shape();
-      !recipe.progressive.empty() && !(input.h == input.w && recipe.progressive.back().edge < input.h))
-    return usage("--progressive {}: pictures at first must be smaller than the model's, which are {}",
-                 to_string(recipe.progressive), to_string(input));
   if (job.size() > 1 && recipe.qat_epochs > 0)
     return usage("--qat runs in one process, and mpirun started {}", job.size());
   if (job.rank() == 0) remove_leftovers(path);

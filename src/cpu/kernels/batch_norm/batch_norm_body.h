@@ -33,6 +33,7 @@ struct Tile {
 /// Calls visit(tile) for all pixels of c channels.
 template <class Visit>
 inline __attribute__((always_inline)) void for_each_tile(std::ptrdiff_t pixels, int c, const Visit& visit) {
+  if (c == 0) return;  // a thread that has none
   constexpr std::ptrdiff_t kTileValues = 4096;
   const std::ptrdiff_t rows = kTileValues / c > 8 ? kTileValues / c : 8;
   for (std::ptrdiff_t begin = 0; begin < pixels; begin += rows)

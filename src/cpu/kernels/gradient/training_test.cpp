@@ -132,6 +132,31 @@ TEST(batch_norm, statistics_are_sums_of_what_is_apart_from_the_shift) {
   });
 }
 
+TEST(batch_norm, a_thread_without_channels_does_nothing) {
+  on_every_isa(1, [](const KernelsTrain& kernels, Draw&) {
+    kernels.statistics({.z = nullptr,
+                        .row = 8,
+                        .pixels = 3,
+                        .c = 0,
+                        .shift = nullptr,
+                        .sum = nullptr,
+                        .sum_squares = nullptr});
+    kernels.activation_gradient({.dy = nullptr,
+                                 .earlier = nullptr,
+                                 .z = nullptr,
+                                 .multiply = nullptr,
+                                 .add = nullptr,
+                                 .mean = nullptr,
+                                 .dv = nullptr,
+                                 .row = 8,
+                                 .pixels = 3,
+                                 .c = 0,
+                                 .finish = Finish::kNone,
+                                 .sum = nullptr,
+                                 .sum_centred = nullptr});
+  });
+}
+
 TEST(batch_norm, stored_as_bfloat16_every_value_is_the_nearest) {
   for (const Isa isa : available_isas())
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
