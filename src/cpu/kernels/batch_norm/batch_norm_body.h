@@ -10,19 +10,15 @@ namespace {
 
 // Most of what these passes read and write lies in memory, not in a cache, and a CPU alone fetches too little
 // of it before it is asked for.
-constexpr std::ptrdiff_t kLine = 64;          // bytes
-constexpr std::ptrdiff_t kAheadBytes = 4096;  // of what is read now
+constexpr int kLineBytes = 64;
+constexpr int kAheadBytes = 4096;  // of what is read now
 
-/// Asks for the line that lies `bytes` behind p, which may be behind the tensor.
-inline __attribute__((always_inline)) void fetch_ahead(const void* p, std::ptrdiff_t bytes) {
-  __builtin_prefetch(static_cast<const char*>(p) + bytes);
-}
-
-/// Asks for what vector j of several will be kAheadBytes on.
+/// Asks for the line that lies kAheadBytes behind vector j of several, which may be behind the tensor.
 template <class V, class T>
-inline __attribute__((always_inline)) void fetch_vector_ahead(const T* vector, int j) {
+inline __attribute__((always_inline)) void fetch_ahead(const T* vector, int j) {
   if constexpr (V::kWidth > 1)
-    if (j * V::kWidth * static_cast<int>(sizeof(T)) % kLine == 0) fetch_ahead(vector, kAheadBytes);
+    if (j * V::kWidth * static_cast<int>(sizeof(T)) % kLineBytes == 0)
+      __builtin_prefetch(reinterpret_cast<const char*>(vector) + kAheadBytes);
 }
 
 /// Pixels, from `begin` on, whose values go through the L1 cache together.
@@ -63,7 +59,7 @@ struct StatisticsBody {
         const std::ptrdiff_t at = p * a.row + channel + j * V::kWidth;
         const V z = lanes.load(a.z + at);
         if constexpr (kStores) {
-          fetch_vector_ahead<V>(a.stored + at, j);
+          fetch_ahead<V>(a.stored + at, j);
           lanes.store(z, a.stored + at);
         }
         const V d = z + shift[j];
@@ -83,11 +79,6 @@ void statistics(const StatisticsOf<T>& a) {
   for_each_tile(a.pixels, a.c, [&](Tile tile) {
     for_each_channel_group<V, 4>(a.c, StatisticsBody<V, T>{a, tile});
   });
-}
-
-template <class Y>
-inline void append_zeros(Y* end, int zeros) {
-  for (int i = 0; i < zeros; ++i) end[i] = Y{};
 }
 
 /// Calls f.template operator()<finish>(), so that no loop inside has to choose.
@@ -123,7 +114,7 @@ struct NormaliseBody {
       V value[1][kVectors];
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
-        fetch_vector_ahead<V>(z + j * V::kWidth, j);
+        fetch_ahead<V>(z + j * V::kWidth, j);
         value[0][j] = fma(lanes.load(z + j * V::kWidth), multiply[j], add[j]);
       }
       apply_finish(kFinish, value);
@@ -190,8 +181,8 @@ struct ActivationGradientBody {
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
         const std::ptrdiff_t i = at + j * V::kWidth;
-        fetch_vector_ahead<V>(a.z + i, j);
-        fetch_vector_ahead<V>(a.dv + i, j);
+        fetch_ahead<V>(a.z + i, j);
+        fetch_ahead<V>(a.dv + i, j);
         const V z = lanes.load(a.z + i);
         V d = lanes.load(a.dy + i);
         if (a.earlier) d = d + lanes.load(a.earlier + i);
@@ -244,10 +235,10 @@ struct NormaliseGradientBody {
 #pragma GCC unroll 8
       for (int j = 0; j < kVectors; ++j) {
         const std::ptrdiff_t i = at + j * V::kWidth;
-        fetch_vector_ahead<V>(a.dv + i, j);
+        fetch_ahead<V>(a.dv + i, j);
         V d = lanes.load(a.dv + i);
         if constexpr (kNorm) {
-          fetch_vector_ahead<V>(a.z + i, j);
+          fetch_ahead<V>(a.z + i, j);
           d = fma(d, by_gradient[j], fma(lanes.load(a.z + i), by_value[j], constant[j]));
         }
         lanes.store(d, dz + j * V::kWidth);
