@@ -139,8 +139,7 @@ TEST(trainer, pictures_that_grow_go_on_to_the_same_bits_from_any_step) {
 }
 
 TEST(trainer, pictures_grow_when_the_recipe_says) {
-  // A run that is stopped in the first epoch has seen small pictures alone: another full size or none of the
-  // later epochs' sizes changes nothing, the first size does.
+  // The sizes of later epochs change nothing in the first.
   const auto after_first_epoch = [](const Progressive& sizes) {
     const ScratchFolder folder;
     Recipe r = recipe();
