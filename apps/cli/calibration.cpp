@@ -33,11 +33,22 @@ Result<Material> calibration_material(Graph graph, const ModelOptions& options) 
   return material;
 }
 
+void note_widened_grids(const Graph& int8) {
+  for (const quantize::WidenedGrid& found : quantize::widened_grids(int8))
+    note(
+        fmt::format("layer \"{}\": channel {} alone makes its int8 grid as coarse as it is, a step of "
+                    "{:.3g}, and the other "
+                    "channels are lost. Its weights dwarf theirs, or the batch norm behind it divides by "
+                    "next to nothing.",
+                    int8[found.layer].name, found.channel, int8[found.layer].quantization->scale));
+}
+
 Result<Graph> int8_form(Graph graph, const ModelOptions& options) {
   LINNET_TRY(const Material material, calibration_material(std::move(graph), options));
   quantize::Options usual;
   usual.threads = options.threads > 0 ? options.threads : default_threads();
   LINNET_TRY(quantize::Quantized quantized, quantize::to_int8(material.graph, material.images, usual));
+  note_widened_grids(quantized.graph);
   return std::move(quantized.graph);
 }
 

@@ -20,6 +20,9 @@ struct Material {
 /// quantize::read_images().
 Result<Material> calibration_material(Graph graph, const ModelOptions& options);
 
+/// Says on stderr which layers lost their values to one channel (quantize::widened_grids()).
+void note_widened_grids(const Graph& int8);
+
 /// The int8 form of a float graph, by the options that are usual.
 Result<Graph> int8_form(Graph graph, const ModelOptions& options);
 

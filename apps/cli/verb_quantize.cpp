@@ -113,6 +113,7 @@ Result<int> run(const Arguments& arguments) {
     quantized = quantize::to_int8(material.graph, material.images, options);
   }
   if (!quantized) return std::unexpected(quantized.error());
+  note_widened_grids(quantized->graph);
   LINNET_CHECK(write(quantized->graph, arguments.out));
   const std::size_t compared = std::min(kCompared, material.images.size());
   LINNET_TRY(

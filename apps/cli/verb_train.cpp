@@ -7,6 +7,7 @@
 
 #include "api/evaluate.h"
 #include "base/file.h"
+#include "calibration.h"
 #include "data/readable.h"
 #include "data/split.h"
 #include "data/training_data.h"
@@ -239,6 +240,7 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
   LINNET_TRY(const Graph quantized, recipe.qat_epochs > 0
                                         ? trainer.int8()
                                         : quantized_after_training(trained, pictures.run.train, threads));
+  note_widened_grids(quantized);
   LINNET_CHECK(finish({.model = start.name,
                        .data = options.data,
                        .fine_tuned = !options.init.empty(),

@@ -114,4 +114,15 @@ Integers to_integers(const Graph& real, const Grids& grids, bool search) {
   return result;
 }
 
+std::vector<WidenedGrid> widened_grids(const Graph& int8) {
+  std::vector<WidenedGrid> found;
+  for (NodeId id = 0; id < int8.size(); ++id) {
+    const Node& node = int8[id];
+    if (!layer_weights(node.op)) continue;
+    const int channel = widening_channel(node.op, *int8[node.inputs[0]].quantization, *node.quantization);
+    if (channel >= 0) found.push_back({id, channel});
+  }
+  return found;
+}
+
 }  // namespace linnet::quantize

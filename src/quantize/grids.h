@@ -36,4 +36,13 @@ struct Integers {
 /// `search`: weight scales that are chosen are those of the least squared error, else of the largest weight.
 Integers to_integers(const Graph& real, const Grids& grids, bool search);
 
+/// A layer whose output grid is as coarse as the sums of one channel demand, which could reach a thousand
+/// times further than int8 does: most of what its other channels say is lost. Weights that dwarf their
+/// neighbours', or a batch norm that divides by next to nothing.
+struct WidenedGrid {
+  NodeId layer;
+  int channel;
+};
+std::vector<WidenedGrid> widened_grids(const Graph& int8);
+
 }  // namespace linnet::quantize

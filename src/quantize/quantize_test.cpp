@@ -150,7 +150,23 @@ TEST(quantize, every_channel_of_every_family_keeps_its_bounds_and_most_of_the_si
         EXPECT_TRUE(integer_layer(q.graph, id).exact_in_float()) << q.graph[id].name;
       }
     EXPECT_GE(median_decibels(q, decibels(q)), 25);
+    EXPECT_TRUE(widened_grids(q.graph).empty());
   }
+}
+
+TEST(quantize, a_channel_that_dwarfs_its_neighbours_is_named) {
+  Graph graph = chain();
+  auto& first = std::get<Convolution>(graph[1].op);
+  AlignedVector<float> weights(first.weight.values().begin(), first.weight.values().end());
+  const std::size_t taps = weights.size() / 8;
+  for (std::size_t i = 3 * taps; i < 4 * taps; ++i) weights[i] *= 1e5f;
+  first.weight = Constant(first.weight.dims(), std::move(weights));
+  const Quantized q = quantized(graph);
+  const std::vector<WidenedGrid> found = widened_grids(q.graph);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(q.graph[found[0].layer].name, "a");
+  EXPECT_EQ(found[0].channel, 3);
+  EXPECT_GT(find_node(q.graph, "a")->quantization->scale, 3 * 6 / 255.0) << "relu6 alone would ask for less";
 }
 
 /// The stored values that an observer's real ones stand for.

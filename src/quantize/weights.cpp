@@ -13,6 +13,8 @@ namespace {
 constexpr double kLargest = -LINNET_WEIGHT_MIN;
 /// |acc * multiplier| stays below this: half of what requantizing in float32 allows (numerics/int8.h).
 constexpr double kLargestOutput = 0x1p21;
+/// The least output scale of a channel, as a share of the largest sum that it can give.
+constexpr double kLeastOutput = 4 / kLargestOutput;
 /// A multiplier below this would take a whole accumulator of 2^24 to less than a hundredth of a step.
 constexpr double kLeastMultiplier = 0x1p-31;
 constexpr std::int64_t kLargestAccumulator = std::int64_t{1} << 24;
@@ -65,11 +67,12 @@ std::int64_t bound_of(const Channel& channel, int zero_x) {
 }
 
 /// The values of channel k, one after the other.
-std::vector<float> values_of(const LayerWeights& layer, int k) {
-  const auto all = layer.weight.values();
+template <class T>
+std::vector<T> values_of(const LayerWeights& layer, int k) {
+  const auto all = layer.weight.values<T>();
   const auto channels = static_cast<std::size_t>(layer.channels), channel = static_cast<std::size_t>(k);
   const std::size_t taps = all.size() / channels;
-  std::vector<float> values(taps);
+  std::vector<T> values(taps);
   for (std::size_t i = 0; i < taps; ++i)
     values[i] = all[layer.channels_last ? i * channels + channel : channel * taps + i];
   return values;
@@ -77,6 +80,15 @@ std::vector<float> values_of(const LayerWeights& layer, int k) {
 
 double bias_of(const LayerWeights& layer, int k) {
   return layer.bias.absent() ? 0.0 : double{layer.bias.values()[static_cast<std::size_t>(k)]};
+}
+
+/// The most that weights times inputs on grid x can add up to, whatever their signs.
+template <class T>
+double largest_sum(const std::vector<T>& weights, const Quantization& x) {
+  const int levels = std::max(LINNET_INT8_MAX - x.zero_point, x.zero_point - LINNET_INT8_MIN);
+  double sum = 0;
+  for (const T w : weights) sum += std::abs(double{w});
+  return sum * levels * x.scale;
 }
 
 }  // namespace
@@ -114,14 +126,27 @@ Channel quantize_channel(std::span<const float> weights, double bias, const Quan
 
 double least_output_scale(const Op& op, const Quantization& x) {
   const auto layer = layer_weights(op);
-  const double reach = std::max(LINNET_INT8_MAX - x.zero_point, x.zero_point - LINNET_INT8_MIN) * x.scale;
   double largest = 0;
+  for (int k = 0; k < layer->channels; ++k)
+    largest = std::max(largest, std::abs(bias_of(*layer, k)) + largest_sum(values_of<float>(*layer, k), x));
+  return std::max(kLeastOutput * largest, x.scale * 0x1p-60);
+}
+
+int widening_channel(const Op& op, const Quantization& x, const Quantization& y) {
+  constexpr double kRounding = 1.05;  // what weights lose or gain when they become integers
+  const auto layer = layer_weights(op);
+  int widest = -1;
+  double least = y.scale / kRounding;
   for (int k = 0; k < layer->channels; ++k) {
-    double sum = std::abs(bias_of(*layer, k));
-    for (const float w : values_of(*layer, k)) sum += std::abs(double{w}) * reach;
-    largest = std::max(largest, sum);
+    const auto channel = static_cast<std::size_t>(k);
+    const double bias = std::abs(double{x.scale} * layer->bias.values<std::int32_t>()[channel]);
+    const double wanted = kLeastOutput * layer->weight_scale.values()[channel] *
+                          (bias + largest_sum(values_of<std::int8_t>(*layer, k), x));
+    if (wanted < least) continue;
+    least = wanted;
+    widest = k;
   }
-  return std::max(4 * largest / kLargestOutput, x.scale * 0x1p-60);
+  return widest;
 }
 
 IntegerWeights quantize_layer(const Op& op, const Quantization& x, const Quantization& y,
@@ -135,7 +160,7 @@ IntegerWeights quantize_layer(const Op& op, const Quantization& x, const Quantiz
   IntegerWeights result;
   for (std::size_t k = 0; k < channels; ++k) {
     const int index = static_cast<int>(k);
-    const Channel channel = quantize_channel(values_of(layer, index), bias_of(layer, index), x, y,
+    const Channel channel = quantize_channel(values_of<float>(layer, index), bias_of(layer, index), x, y,
                                              given.search, given.given.empty() ? 0.0f : given.given[k]);
     for (std::size_t i = 0; i < taps; ++i)
       weights[layer.channels_last ? i * channels + k : k * taps + i] = channel.weights[i];

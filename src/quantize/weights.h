@@ -38,6 +38,10 @@ Channel quantize_channel(std::span<const float> weights, double bias, const Quan
 /// input. Usual ranges are a thousand times above.
 double least_output_scale(const Op& op, const Quantization& x);
 
+/// The channel whose arithmetic alone makes the output grid of an int8 layer as coarse as it is, or -1 where
+/// the grid is its values' own.
+int widening_channel(const Op& op, const Quantization& x, const Quantization& y);
+
 /// The layer in int8, and how many of its channels had their scale enlarged. A relu or relu6 stays, no other
 /// activation is allowed.
 struct IntegerWeights {

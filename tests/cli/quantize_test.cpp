@@ -1,5 +1,6 @@
 // linnet quantize, end to end, on a small network and pictures that the test makes itself.
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -60,6 +61,29 @@ TEST_F(quantize_verb, writes_an_int8_model_that_labels_pictures_and_says_what_it
       {"classify", "--backend", "reference", "--model", out, "--top", "1", "--json", pictures() / "0.ppm"});
   EXPECT_EQ(labels.code, 0) << labels.err;
   EXPECT_THAT(labels.err, Not(HasSubstr("does not say"))) << "preprocessing travels with the model";
+}
+
+TEST_F(quantize_verb, names_the_channel_that_takes_a_layers_grid_away) {
+  const std::string real = path("real.safetensors");
+  ASSERT_EQ(run({"convert", "mobilenet_v2:width=0.35,resolution=32,classes=10", real}).code, 0);
+  std::string bytes = content(real);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const auto weight = json::parse(bytes.substr(8, header))["features.0.0.weight"];
+  const auto begin = weight["data_offsets"][0].get<std::size_t>(),
+             end = weight["data_offsets"][1].get<std::size_t>();
+  const std::size_t channel = (end - begin) / weight["shape"][0].get<std::size_t>();
+  for (std::size_t i = 0; i < channel; i += sizeof(float)) {
+    const float huge = 1e7f;
+    std::memcpy(bytes.data() + 8 + header + begin + 5 * channel + i, &huge, sizeof huge);
+  }
+  std::ofstream(real, std::ios::binary) << bytes;
+  const Outcome outcome = run({"quantize", "--model", real, "--calibration", pictures(), "--mean", "0.5",
+                               "--std", "0.5", "-o", path("int8.safetensors")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              HasSubstr("layer \"features.0.0\": channel 5 alone makes its int8 grid as coarse as it is"));
+  EXPECT_THAT(quantize(path("usual.safetensors")).err, Not(HasSubstr("alone makes")));
 }
 
 TEST_F(quantize_verb, prints_every_layer_as_json) {
