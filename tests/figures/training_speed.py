@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Training beside PyTorch: images a second of full steps of MobileNetV1 at 32 px, in turn on one machine.
+"""Training beside PyTorch and oneDNN: images a second of full steps of MobileNetV1 at 32 px, in turn on one machine.
 
-Usage: training_speed.py TRAINING_SPEED [--rounds N] [--seconds S] [--threads N] [--batch N]
+Usage: training_speed.py TRAINING_SPEED [--onednn ONEDNN_TRAINING] [--rounds N] [--seconds S] [--threads N] [--batch N]
   TRAINING_SPEED  the program, build/release/tests/figures/training/training_speed
 
-Each round runs Linnet, then PyTorch (Debian's python3-torch, channels last); medians count. A step is forward, backward and
-SGD with Nesterov momentum on random images. Prints Markdown. Exit status 77 where PyTorch is absent.
+Each round runs Linnet, then each peer that there is: PyTorch (Debian's python3-torch, channels last) and oneDNN, by hand, in both of
+its layouts (build/release/peers/onednn_training, which LINNET_PEERS=ON builds). Medians count. A step is forward, backward and
+SGD with Nesterov momentum on random images. oneDNN starts from Linnet's weights and images: its first loss must be Linnet's, and so must the second, after a step, as near as
+rounding allows (one thread or two tell 0.0006 apart there, and more at each step).
+Prints Markdown. Exit status 77 where there is no peer, 1 where the losses part.
 """
 import argparse
 import re
@@ -47,33 +50,63 @@ def pytorch(batch, threads, seconds):
     return batch / statistics.median(times[2:])
 
 
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def rate_of(said):
+    return float(re.search(r"([\d.]+) images/s", said)[1])
+
+
+def first_losses(said):
+    return [float(loss) for loss in re.search(r"losses ([\d. ]+)", said)[1].split()]
+
+
 def main(arguments):
     if arguments.pytorch:
-        print(pytorch(arguments.batch, arguments.threads, arguments.seconds))
+        print(f"{pytorch(arguments.batch, arguments.threads, arguments.seconds)} images/s")
         return 0
+    options = [str(arguments.batch), str(arguments.threads), str(arguments.seconds)]
+    network = ["mobilenet_v1:resolution=32,classes=10", *options]
+    peers = {}
     if subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode:
         print("PyTorch is absent; apt-get install python3-torch")
+    else:
+        peers["PyTorch, channels last"] = [sys.executable, __file__, arguments.program, "--pytorch", "--batch", options[0], "--threads",
+                                           options[1], "--seconds", options[2]]
+    if arguments.onednn:
+        for layout in ("library", "channels-last"):
+            peers[f"oneDNN, {layout}"] = [arguments.onednn, *network, layout]
+    if not peers:
         return 77
-    options = [str(arguments.batch), str(arguments.threads), str(arguments.seconds)]
-    ours, theirs, shares = [], [], []
+
+    ours, shares, theirs = [], [], {peer: [] for peer in peers}
     for _ in range(arguments.rounds):
-        said = subprocess.run([arguments.program, "mobilenet_v1:resolution=32,classes=10", *options], check=True,
-                              capture_output=True, text=True).stdout
-        rate, share = re.search(r"(\d+) images/s, ([\d.]+) %", said).groups()
-        ours.append(float(rate))
-        shares.append(float(share))
-        command = [sys.executable, __file__, arguments.program, "--pytorch", "--batch", options[0], "--threads", options[1],
-                   "--seconds", options[2]]
-        theirs.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    linnet, torch_rate = statistics.median(ours), statistics.median(theirs)
-    print("| threads | Linnet, images/s | share of the float ceiling | PyTorch, images/s | ratio |\n|--:|--:|--:|--:|--:|")
-    print(f"| {arguments.threads} | {linnet:.0f} | {statistics.median(shares):.1f} % | {torch_rate:.0f} | "
-          f"{linnet / torch_rate:.2f} |")
+        said = run(arguments.program, *network)
+        ours.append(rate_of(said))
+        shares.append(float(re.search(r"([\d.]+) % of the float ceiling", said)[1]))
+        losses = first_losses(said)
+        for peer, command in peers.items():
+            said = run(*command)
+            theirs[peer].append(rate_of(said))
+            if not peer.startswith("oneDNN"):
+                continue
+            apart = [abs(a - b) for a, b in zip(losses, first_losses(said))]
+            if apart[0] > 2e-5 or apart[1] > 3e-3:
+                print(f"{peer} computes something else: losses {first_losses(said)} where Linnet has {losses}")
+                return 1
+    linnet = statistics.median(ours)
+    print(f"{arguments.threads} threads: Linnet {linnet:.0f} images/s, {statistics.median(shares):.1f} % of the float ceiling\n")
+    print("| peer | images/s | Linnet is faster | in each round |\n|---|--:|--:|---|")
+    for peer, rates in theirs.items():
+        rounds = ", ".join(f"{a / b:.2f}" for a, b in zip(ours, rates))
+        print(f"| {peer} | {statistics.median(rates):.0f} | {linnet / statistics.median(rates):.2f}x | {rounds} |")
     return 0
 
 
 parser = argparse.ArgumentParser()
 parser.add_argument("program")
+parser.add_argument("--onednn")
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--seconds", type=float, default=3)
 parser.add_argument("--threads", type=int, default=2)
