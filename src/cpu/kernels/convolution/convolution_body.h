@@ -19,6 +19,10 @@ constexpr int max_tile_rows(int vectors) {
 constexpr int kFetchLine = 64;
 /// How far ahead of the multiply-adds weights are fetched, in rows of a panel.
 constexpr int kPrefetchRows = 16;
+/// With few registers a step has few multiply-adds for what it does besides: counters and addresses are
+/// shared by four steps. Where the other half of a core runs something too, that is a third of the time.
+template <class V>
+constexpr bool kUnrollsSteps = V::kRegisters == 16 && V::kWidth > 1;
 /// Steps of the depth that the halves of a tile take on their own.
 constexpr int kLateSteps = 4;
 
@@ -50,13 +54,14 @@ inline __attribute__((always_inline)) void multiply_rows(V (&acc)[kRows][kVector
 #pragma GCC unroll 8
   for (int i = 0; i < kPointers; ++i) x[i] = first_x + (kBegin + 3 * i) * x_pixel;
   const auto value = [&](int i) { return x[(i - kBegin) / 3][((i - kBegin) % 3) * x_pixel]; };
-  for (int d = 0; d < steps; ++d) {
+  const auto step = [&]() __attribute__((always_inline)) {
     V b[kVectors];
 #pragma GCC unroll 8
     for (int j = 0; j < kVectors; ++j) {
       b[j] = V::load(w + j * V::kWidth);
       // Panels come from the L2 cache or further, faster than the hardware looks ahead.
-      __builtin_prefetch(w + (kPrefetchRows * kVectors + j) * V::kWidth);
+      if (j * V::kWidth * sizeof(float) % kFetchLine == 0)
+        __builtin_prefetch(w + (kPrefetchRows * kVectors + j) * V::kWidth);
     }
 #pragma GCC unroll 32
     for (int i = kBegin; i < kEnd; ++i) {
@@ -75,6 +80,12 @@ inline __attribute__((always_inline)) void multiply_rows(V (&acc)[kRows][kVector
     w += kVectors * V::kWidth;
 #pragma GCC unroll 8
     for (int i = 0; i < kPointers; ++i) ++x[i];
+  };
+  if constexpr (kUnrollsSteps<V>) {
+#pragma GCC unroll 4
+    for (int d = 0; d < steps; ++d) step();
+  } else {
+    for (int d = 0; d < steps; ++d) step();
   }
 }
 
