@@ -53,7 +53,7 @@ struct Blocked {
 
 float* floats(const memory& m) { return static_cast<float*>(m.get_data_handle()); }
 
-/// Errors: another layout than channels last or blocks of 8 or 16.
+/// Nothing where it lies neither channels last nor in blocks of 8 or 16.
 std::optional<Blocked> blocked(const memory& m) {
   const memory::dims dims = m.get_desc().get_dims();
   if (m.get_desc() == memory::desc(dims, Type::f32, Tag::nhwc)) return Blocked{floats(m), dims[1]};
@@ -79,17 +79,23 @@ class Chain final : public figures::Trainee {
       const Node& node = workload.graph[id];
       if (node.inputs.size() != 1 || node.inputs[0] != id - 1)
         return fail("node \"{}\" does not read the one before it alone", node.name);
+      bool known = true;
       std::visit(
           Overloaded{
               [&](const Convolution& op) { x = convolution(x, node.shape, op.window, op.weight, false); },
               [&](const Depthwise& op) { x = convolution(x, node.shape, op.window, op.weight, true); },
               [&](const BatchNorm& op) { x = batch_norm(x, op); },
-              [&](const Activate&) { x = relu6(x); },
+              [&](const Activate& op) {
+                known = op.activation == Activation::kRelu6;
+                x = relu6(x);
+              },
               [&](const GlobalAveragePool&) { x = average(x); },
               [&](const Linear& op) { x = linear(x, op); },
-              [](const auto&) {},
+              [](const Identity&) {},
+              [&](const auto&) { known = false; },
           },
           node.op);
+      if (!known) return fail("node \"{}\" has no form here", node.name);
     }
     scores_ = x;
     memory d({{workload.batch, workload.classes()}, Type::f32, Tag::nc}, engine_, d_scores_.data());
