@@ -35,12 +35,11 @@ Result<Material> calibration_material(Graph graph, const ModelOptions& options) 
 
 void note_widened_grids(const Graph& int8) {
   for (const quantize::WidenedGrid& found : quantize::widened_grids(int8))
-    note(
-        fmt::format("layer \"{}\": channel {} alone makes its int8 grid as coarse as it is, a step of "
-                    "{:.3g}, and the other "
-                    "channels are lost. Its weights dwarf theirs, or the batch norm behind it divides by "
-                    "next to nothing.",
-                    int8[found.layer].name, found.channel, int8[found.layer].quantization->scale));
+    note(fmt::format(
+        "layer \"{}\": channel {} alone makes its int8 grid as coarse as it is, a step of {:.3g}, "
+        "and the other channels are lost. Its weights dwarf theirs, or the batch norm behind it "
+        "divides by next to nothing.",
+        int8[found.layer].name, found.channel, int8[found.layer].quantization->scale));
 }
 
 Result<Graph> int8_form(Graph graph, const ModelOptions& options) {

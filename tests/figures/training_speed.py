@@ -4,10 +4,10 @@
 Usage: training_speed.py TRAINING_SPEED [--onednn ONEDNN_TRAINING] [--rounds N] [--seconds S] [--threads N] [--batch N]
   TRAINING_SPEED  the program, build/release/tests/figures/training/training_speed
 
-Each round runs Linnet, then each peer that there is: PyTorch (Debian's python3-torch, channels last) and oneDNN, by hand, in both of
-its layouts (build/release/peers/onednn_training, which LINNET_PEERS=ON builds). Medians count. A step is forward, backward and
-SGD with Nesterov momentum on random images. oneDNN starts from Linnet's weights and images: its first loss must be Linnet's, and so must the second, after a step, as near as
-rounding allows (one thread or two tell 0.0006 apart there, and more at each step).
+Each round runs Linnet, then each peer that there is: PyTorch (Debian's python3-torch, channels last) and oneDNN, by hand, in both
+of its layouts (build/release/peers/onednn_training, which LINNET_PEERS=ON builds). Medians count. A step is forward, backward and
+SGD with Nesterov momentum on random images. oneDNN starts from Linnet's weights and images: its first loss must be Linnet's, and so
+must the second, after a step, as near as rounding allows (one thread or two tell 0.0006 apart there, and more at each step).
 Prints Markdown. Exit status 77 where there is no peer, 1 where the losses part.
 """
 import argparse

@@ -20,7 +20,7 @@ constexpr int kFetchLine = 64;
 /// How far ahead of the multiply-adds weights are fetched, in rows of a panel.
 constexpr int kPrefetchRows = 16;
 /// With few registers a step has few multiply-adds for what it does besides: counters and addresses are
-/// shared by four steps. Where the other half of a core runs something too, that is a third of the time.
+/// shared by four steps. That shows where neighbours keep the core busy, and not on a quiet one.
 template <class V>
 constexpr bool kUnrollsSteps = V::kRegisters == 16 && V::kWidth > 1;
 /// Steps of the depth that the halves of a tile take on their own.
