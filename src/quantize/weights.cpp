@@ -139,7 +139,8 @@ int widening_channel(const Op& op, const Quantization& x, const Quantization& y)
   double least = y.scale / kRounding;
   for (int k = 0; k < layer->channels; ++k) {
     const auto channel = static_cast<std::size_t>(k);
-    const double bias = std::abs(double{x.scale} * layer->bias.values<std::int32_t>()[channel]);
+    const double bias =
+        layer->bias.absent() ? 0.0 : std::abs(double{x.scale} * layer->bias.values<std::int32_t>()[channel]);
     const double wanted = kLeastOutput * layer->weight_scale.values()[channel] *
                           (bias + largest_sum(values_of<std::int8_t>(*layer, k), x));
     if (wanted < least) continue;
