@@ -36,14 +36,18 @@ inline __attribute__((always_inline)) void for_each_tile(std::ptrdiff_t pixels, 
     visit(Tile{begin, begin + rows < pixels ? begin + rows : pixels});
 }
 
+// Each body copies what it is called with: a half is stored as bytes, which for all the compiler knows may be
+// those of the pointers and sizes, and it would load them again behind every vector.
+
 template <class V, class T>
 struct StatisticsBody {
   static constexpr bool kStores = sizeof(T) != sizeof(float);
-  const StatisticsOf<T>& a;
+  const StatisticsOf<T>& whole;
   Tile tile;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
+    const StatisticsOf<T> a = whole;
     const Lanes<V, kPartial> lanes = {n};
     V shift[kVectors], sum[kVectors], squares[kVectors];
 #pragma GCC unroll 8
@@ -95,11 +99,12 @@ inline __attribute__((always_inline)) void with_finish(Finish finish, const F& f
 
 template <class V, Finish kFinish, class T, class Y>
 struct NormaliseBody {
-  const NormaliseOf<T, Y>& a;
+  const NormaliseOf<T, Y>& whole;
   Tile tile;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
+    const NormaliseOf<T, Y> a = whole;
     const Lanes<V, kPartial> lanes = {n};
     V multiply[kVectors], add[kVectors];
 #pragma GCC unroll 8
@@ -160,11 +165,12 @@ inline __attribute__((always_inline)) V through_activation(V dy, V v) {
 
 template <class V, Finish kFinish, class T>
 struct ActivationGradientBody {
-  const ActivationGradientOf<T>& a;
+  const ActivationGradientOf<T>& whole;
   Tile tile;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
+    const ActivationGradientOf<T> a = whole;
     const Lanes<V, kPartial> lanes = {n};
     V multiply[kVectors], add[kVectors], mean[kVectors], sum[kVectors], centred[kVectors];
 #pragma GCC unroll 8
@@ -213,11 +219,12 @@ void activation_gradient(const ActivationGradientOf<T>& a) {
 /// kNorm: there is one.
 template <class V, bool kNorm, class T, class Y>
 struct NormaliseGradientBody {
-  const NormaliseGradientOf<T, Y>& a;
+  const NormaliseGradientOf<T, Y>& whole;
   Tile tile;
 
   template <int kVectors, bool kPartial>
   void run(int channel, int n) const {
+    const NormaliseGradientOf<T, Y> a = whole;
     const Lanes<V, kPartial> lanes = {n};
     V by_gradient[kVectors], by_value[kVectors], constant[kVectors];
     if constexpr (kNorm) {
