@@ -126,6 +126,14 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
                   "Smaller pictures at first, each size until a share of the epochs, such as 20:0.4,26:0.7")
       ->option_text("N:SHARE,...");
   with_default("--mixup", recipe.mixup, "Alpha of the blend of two pictures, 0 for none", "A");
+  verb.add_option("--teacher", options.teacher,
+                  "Learn from the scores of this trained model too (a file, or a name that linnet models "
+                  "lists), which "
+                  "knows the data's classes and takes pictures of the same size")
+      ->option_text("M");
+  with_default("--teacher-share", options.teachers_part.share, "The teacher's part of the loss", "S");
+  with_default("--temperature", options.teachers_part.temperature,
+               "What the teacher's scores and the network's are divided by: the higher, the softer", "T");
   verb.add_flag("--qat", options.qat,
                 "The last tenth of the epochs trains the int8 model, from the float one");
   verb.add_option("--qat-epochs", recipe.qat_epochs, "So many of the epochs in its place")->option_text("N");
@@ -160,6 +168,8 @@ Result<train::Recipe> recipe_of(const TrainOptions& options, int resolution) {
   LINNET_TRY(recipe.precision, cpu::parse_precision(options.precision));
   LINNET_TRY(recipe.augmentation, augmentation_of(options, resolution));
   LINNET_TRY(recipe.progressive, train::parse_progressive(options.progressive));
+  if (!options.teacher.empty())
+    recipe.distillation = train::Distillation{options.teacher, options.teachers_part};
   if (options.qat && recipe.qat_epochs == 0) recipe.qat_epochs = (recipe.epochs + 9) / 10;
   LINNET_CHECK(train::check(recipe));
   return recipe;

@@ -31,10 +31,12 @@ struct TrainOptions {
   std::string precision = "float32";
   std::string augment = "standard";
   double smallest_crop = 0.25;  ///< share of a photograph
-  std::string rand_augment;  ///< "OPERATIONS,MAGNITUDE"
-  int cutout = 0;            ///< pixels
-  std::string progressive;   ///< "EDGE:SHARE,..."
-  bool qat = false;          ///< a tenth of the epochs, where the recipe says no number
+  std::string rand_augment;     ///< "OPERATIONS,MAGNITUDE"
+  int cutout = 0;               ///< pixels
+  std::string progressive;      ///< "EDGE:SHARE,..."
+  std::string teacher;          ///< a trained model; empty: none
+  train::TeachersPart teachers_part;
+  bool qat = false;  ///< a tenth of the epochs, where the recipe says no number
 };
 
 /// Fine-tuning (--init) has defaults of its own, which take effect where the command line says nothing else.

@@ -47,15 +47,21 @@ Result<Start> start_untrained(const TrainOptions& options, const data::TrainingD
   return Start{to_string(config), std::move(graph), layers};
 }
 
-Result<Start> start_trained(const TrainOptions& options, const data::TrainingData& data) {
-  LINNET_TRY(const ModelSource source, find_model(options.init));
+/// A trained model, with the preprocessing that the options say.
+Result<Graph> read_trained(const std::string& name, const ModelOptions& pictures) {
+  LINNET_TRY(const ModelSource source, find_model(name));
   LINNET_TRY(Graph graph, read_model_source(source, formats::read_model));
   std::vector<std::string> notices;
-  ModelOptions pictures;
-  pictures.filter = options.filter;
   LINNET_TRY(const PictureOverrides overrides, picture_overrides(pictures));
   LINNET_TRY(graph, settle_for_pictures(std::move(graph), overrides, notices));
   for (const std::string& notice : notices) note(notice);
+  return graph;
+}
+
+Result<Start> start_trained(const TrainOptions& options, const data::TrainingData& data) {
+  ModelOptions pictures;
+  pictures.filter = options.filter;
+  LINNET_TRY(Graph graph, read_trained(options.init, pictures));
   LINNET_TRY(graph, train::replace_head(std::move(graph), data.names, options.recipe.seed));
   if (options.resolution) {
     LINNET_TRY(graph, train::with_resolution(std::move(graph), *options.resolution));
@@ -73,6 +79,11 @@ Result<Start> start_of(const TrainOptions& options, const data::TrainingData& da
         "give either --model with a family, to train from random weights, or --init with a trained model, to "
         "fine-tune it");
   return options.init.empty() ? start_untrained(options, data) : start_trained(options, data);
+}
+
+Result<std::optional<Graph>> teacher_of(const TrainOptions& options) {
+  if (options.teacher.empty()) return std::nullopt;
+  return read_trained(options.teacher, {});
 }
 
 Result<int> frozen_layers(const TrainOptions& options, const Start& start) {

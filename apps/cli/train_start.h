@@ -20,6 +20,9 @@ struct Start {
 /// neither or both are given, a model that does not fit the data; those of reading it.
 Result<Start> start_of(const TrainOptions& options, const data::TrainingData& data);
 
+/// What --teacher names, if anything. Errors: those of reading it.
+Result<std::optional<Graph>> teacher_of(const TrainOptions& options);
+
 /// The number of layers that --freeze means. Errors (kUsage): no such number.
 Result<int> frozen_layers(const TrainOptions& options, const Start& start);
 

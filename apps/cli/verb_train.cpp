@@ -178,6 +178,7 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
   LINNET_TRY(Start start, start_of(options, data));
   LINNET_TRY(train::Recipe recipe, recipe_of(options, start.graph.input_shape().h));
   LINNET_TRY(recipe.frozen_layers, frozen_layers(options, start));
+  LINNET_TRY(std::optional<Graph> teacher, teacher_of(options));
   LINNET_TRY(const cpu::Isa isa, cpu::selected_isa());
   ThreadPool pool(threads);
   LINNET_TRY(const Pictures pictures, pictures_of(std::move(data), options, recipe.seed, pool, job));
@@ -193,6 +194,7 @@ Result<int> run_in(TrainJob& job, const TrainOptions& options) {
       .resume = options.resume,
       .checkpoint_seconds = options.checkpoint_seconds,
       .isa = isa,
+      .teacher = std::move(teacher),
       .job = job.collective(),
       .warn = [&](const Error& error) { note(job.prefix() + error.message); }};
   LINNET_TRY(train::Trainer trainer,

@@ -1,4 +1,5 @@
-// Softmax cross-entropy against soft targets: labels, smoothed labels, mixtures of labels.
+// Softmax cross-entropy against soft targets: labels, smoothed labels, mixtures of labels, a teacher's
+// scores.
 #pragma once
 
 #include <cstdint>
@@ -20,5 +21,18 @@ struct Loss {
 /// they add up to the mean of.
 Loss softmax_cross_entropy(std::span<const float> scores, std::span<const float> targets, int classes,
                            std::span<float> d_scores, int parts = 1);
+
+/// How much of the loss a teacher has.
+struct TeachersPart {
+  float share = 0.9f;     ///< (0, 1]
+  float temperature = 4;  ///< that scores are divided by, pupil's and teacher's: the higher, the softer
+};
+
+/// (1 - share) of softmax_cross_entropy(), and `share` of temperature^2 times the divergence (Kullback and
+/// Leibler) of the softmax of scores / temperature from that of the teacher's; `correct` is by the targets.
+/// teacher: n x classes scores. (Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015)
+Loss distillation_loss(std::span<const float> scores, std::span<const float> targets,
+                       std::span<const float> teacher, const TeachersPart& part, int classes,
+                       std::span<float> d_scores, int parts = 1);
 
 }  // namespace linnet::train

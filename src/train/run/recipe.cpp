@@ -51,6 +51,10 @@ Result<void> check(const Recipe& r) {
   LINNET_CHECK(within(double{r.dropout}, 0, 0.99, "--dropout"));
   LINNET_CHECK(within(double{r.norm_momentum}, 1e-6, 1, "--norm-momentum"));
   LINNET_CHECK(check(r.progressive));
+  if (r.distillation) {
+    LINNET_CHECK(within(double{r.distillation->part.share}, 1e-6, 1, "--teacher-share"));
+    LINNET_CHECK(within(double{r.distillation->part.temperature}, 0.1, 100, "--temperature"));
+  }
   LINNET_CHECK(within(r.qat_epochs, 0, r.epochs - 1, "--qat-epochs"));
   LINNET_CHECK(within(double{r.qat_rate}, 1e-12, 1e3, "--qat-lr"));
   LINNET_CHECK(within(r.qat_delay, 0, 1, "--qat-delay"));
@@ -79,6 +83,11 @@ std::string to_json(const Recipe& r) {
   // Checkpoints of float32 from before there was another go on.
   if (r.precision != cpu::Precision::kFloat32) json["precision"] = cpu::to_string(r.precision);
   if (!r.progressive.empty()) json["progressive"] = to_string(r.progressive);
+  if (r.distillation) {
+    json["teacher"] = r.distillation->teacher;
+    json["teacher_share"] = r.distillation->part.share;
+    json["temperature"] = r.distillation->part.temperature;
+  }
   if (r.frozen_layers > 0) json["frozen_layers"] = r.frozen_layers;
   if (r.frozen_norms) json["frozen_norms"] = true;
   if (r.sync_norms) json["sync_batch_norm"] = true;

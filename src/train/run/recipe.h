@@ -9,6 +9,7 @@
 #include "cpu/precision.h"
 #include "data/augment.h"
 #include "train/initialise.h"
+#include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/run/progressive.h"
 #include "train/schedule.h"
@@ -16,6 +17,12 @@
 namespace linnet::train {
 
 enum class OptimizerKind { kSgd, kAdamW };
+
+/// What a run learns from a trained network.
+struct Distillation {
+  std::string teacher;  ///< which it is; RunOptions::teacher is itself
+  TeachersPart part = {};
+};
 
 struct Recipe {
   int epochs = 200;
@@ -31,7 +38,8 @@ struct Recipe {
   double clip = 0;            ///< the largest norm of all gradients; 0: as they are
   double average = 0;         ///< decay of the weights' moving average; 0: the last weights are the result
   double mixup = 0;           ///< alpha; 0: none
-  float dropout = 0;          ///< before the classifier
+  std::optional<Distillation> distillation = {};
+  float dropout = 0;  ///< before the classifier
   float norm_momentum = 0.1f;
   cpu::Precision precision = cpu::Precision::kFloat32;  ///< or kBf16: NetworkOptions
   int frozen_layers = 0;                                ///< as in NetworkOptions

@@ -15,6 +15,7 @@
 #include "train/loss.h"
 #include "train/moving_average.h"
 #include "train/run/checkpoint.h"
+#include "train/run/teacher.h"
 #include "train/transfer.h"
 
 namespace linnet::train {
@@ -113,6 +114,7 @@ struct Trainer::Impl {
   int edge;
   std::unique_ptr<Optimizer> optimizer;
   std::optional<MovingAverage> average;
+  std::optional<Teacher> teacher = {};
   std::unique_ptr<data::Batches> batches = nullptr;
   data::BatchOptions plain_batches = {};  ///< as they are prepared for validation
   Schedule schedule = {};
@@ -185,6 +187,7 @@ struct Trainer::Impl {
   Result<void> take_size(int pixels);
   Result<void> open_batches();
   Result<void> begin_qat();
+  Result<void> call_teacher();
   void save();
   void fill_targets(const data::Batch& batch);
   Result<void> train_on(const data::Batch& batch);
@@ -250,6 +253,7 @@ Result<void> Trainer::Impl::take_size(int pixels) {
   if (average) average.emplace(network, recipe.average);
   for (const auto& [name, values] : arrays()) std::ranges::copy(state_before[name], values.begin());
   edge = pixels;
+  LINNET_CHECK(call_teacher());
   plain_batches = batch_options(sized, recipe, options);
   plain_batches.size /= job.size();
   return {};
@@ -291,6 +295,21 @@ Result<void> Trainer::Impl::begin_qat() {
   return {};
 }
 
+/// For pictures of `edge` pixels.
+Result<void> Trainer::Impl::call_teacher() {
+  if (!options.teacher) return {};
+  teacher.reset();
+  Graph taught = *options.teacher, pupil = graph;
+  if (edge != full_edge()) {
+    LINNET_TRY(taught, with_any_resolution(std::move(taught), edge));
+    LINNET_TRY(pupil, with_any_resolution(std::move(pupil), edge));
+  }
+  cpu::Options how{.threads = pool.threads(), .isa = options.isa};
+  if (!is_int8(taught)) how.precision = recipe.precision;
+  LINNET_TRY(teacher, Teacher::make(taught, pupil, how));
+  return {};
+}
+
 /// A checkpoint that cannot be written costs a warning: the one before is still whole.
 void Trainer::Impl::save() {
   if (!first()) return;
@@ -322,6 +341,10 @@ Result<void> Trainer::Impl::train_on(const data::Batch& batch) {
                           .first(static_cast<std::size_t>(batch.images) *
                                  static_cast<std::size_t>(plain_batches.input.size()));
   fill_targets(batch);
+  std::span<const float> teachers_scores;
+  if (teacher) {
+    LINNET_TRY(teachers_scores, teacher->scores(batch.images, images));
+  }
   // Weights of channels that no gradient reaches any more decay to denormal numbers in a long run. Scales of
   // quantisation-aware training may be as small, and are divided by.
   std::optional<DenormalsAsZero> flush;
@@ -331,7 +354,9 @@ Result<void> Trainer::Impl::train_on(const data::Batch& batch) {
                               recipe.qat_delay * static_cast<double>(qat_schedule.steps));
   LINNET_TRY(const std::span<const float> scores, network.forward(images, true));
   d_scores.resize(scores.size());
-  const Loss own = softmax_cross_entropy(scores, targets, classes, d_scores, job.size());
+  const Loss own = teacher ? distillation_loss(scores, targets, teachers_scores, recipe.distillation->part,
+                                               classes, d_scores, job.size())
+                           : softmax_cross_entropy(scores, targets, classes, d_scores, job.size());
   LINNET_CHECK(network.backward(d_scores));
   double totals[] = {own.mean, static_cast<double>(own.correct), static_cast<double>(batch.images)};
   sum(job, totals);
@@ -440,6 +465,7 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
       !recipe.progressive.empty() && !(input.h == input.w && recipe.progressive.back().edge < input.h))
     return usage("--progressive {}: pictures at first must be smaller than the model's, which are {}",
                  to_string(recipe.progressive), to_string(input));
+  if (options.teacher) LINNET_CHECK(check_teacher(*options.teacher, graph));
   const auto path = checkpoint_path(options.folder);
   std::error_code code;
   const bool there = job.rank() == 0 && std::filesystem::exists(path, code);
@@ -458,6 +484,7 @@ Result<Trainer> Trainer::make(const Graph& graph, RunData data, const Recipe& re
   auto impl = std::make_unique<Impl>(std::move(data), recipe, pool, std::move(options), job, graph,
                                      std::move(network));
   Impl& m = *impl;
+  LINNET_CHECK(m.call_teacher());
   m.state.recipe = everything(recipe, m.options.identity);
   m.state.ranks = job.size();
   LINNET_CHECK(agree(job, fmt::format("{}, {} pictures, {}, {} threads", m.state.recipe,

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct RunOptions {
   double checkpoint_seconds = 60;     ///< between two checkpoints; one more follows each epoch
   int loaders = 1;                    ///< threads that prepare batches
   cpu::Isa isa = cpu::available_isas().back();
+  std::optional<Graph> teacher = {};  ///< with its preprocessing, if and only if Recipe::distillation is set
   /// Of several processes that train together, with the same graph, data, recipe and threads: each has its
   /// part of every batch and of the validation; rank 0 alone reads and writes the folder and calls the
   /// observer. Outlives the trainer. nullptr: there is but one.

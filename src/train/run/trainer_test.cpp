@@ -7,11 +7,13 @@
 
 #include "cpu/executor.h"
 #include "data/testing.h"
+#include "graph/builder.h"
 #include "graph/families/family.h"
 #include "quantize/images.h"
 #include "support/data.h"
 #include "train/loss.h"
 #include "train/run/checkpoint.h"
+#include "train/transfer.h"
 
 namespace linnet::train {
 namespace {
@@ -63,14 +65,32 @@ Recipe recipe() {
   return r;
 }
 
+/// Scores a colour by how little of it a picture has, and reads pixels otherwise than network() does.
+Graph teacher() {
+  GraphBuilder b("teacher", {32, 32, 3});
+  const NodeId pool = b.add("pool", GlobalAveragePool{}, {b.input()});
+  // Of pixel / 127.5 as it is before mean and deviation, by -20.
+  const Linear head = {.weight = Constant({3, 3}, AlignedVector<float>{-20, 0, 0, 0, -10, 0, 0, 0, -40}),
+                       .bias = Constant({3}, AlignedVector<float>{-20, -10, 0})};
+  Graph graph = std::move(b).finish(b.add("head", head, {pool})).value();
+  graph.preprocessing = Preprocessing{};
+  graph.preprocessing->rescale = 1.0 / 127.5;
+  graph.preprocessing->mean = {1, 0.5f, 0};
+  graph.preprocessing->deviation = {1, 0.5f, 2};
+  return graph;
+}
+
 struct Session {
   ThreadPool pool{2};
   Result<Trainer> trainer;
   Session(const std::filesystem::path& folder, const Recipe& r, bool resume,
           std::function<void(const Error&)> warn = {})
-      : trainer(Trainer::make(
-            network(), pictures(), r, pool,
-            {.folder = folder, .identity = R"({"data":"made up"})", .resume = resume, .warn = warn})) {
+      : trainer(Trainer::make(network(), pictures(), r, pool,
+                              {.folder = folder,
+                               .identity = R"({"data":"made up"})",
+                               .resume = resume,
+                               .teacher = r.distillation ? std::optional(teacher()) : std::nullopt,
+                               .warn = warn})) {
     EXPECT_TRUE(trainer) << (trainer ? "" : trainer.error().message);
   }
   /// Stops after `steps` steps, or at the end.
@@ -162,6 +182,73 @@ TEST(trainer, pictures_that_do_not_grow_are_refused) {
   const auto refused = Trainer::make(network(), pictures(), r, pool, {.folder = folder.path()});
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("must be smaller than the model's, which are 32x32x3"));
+}
+
+TEST(trainer, a_run_with_a_teacher_goes_on_to_the_same_bits_from_any_step) {
+  Recipe r = growing();
+  r.distillation = Distillation{.teacher = "made up"};
+  const ScratchFolder whole, without;
+  Session undisturbed(whole.path(), r, false);
+  ASSERT_TRUE(undisturbed.go());
+  for (std::int64_t at = 1; at < 12; at += 2) {
+    const ScratchFolder folder;
+    EXPECT_FALSE(Session(folder.path(), r, false).go(at));
+    Session again(folder.path(), r, true);
+    ASSERT_TRUE(again.go());
+    EXPECT_EQ(again.trainer->graph(), undisturbed.trainer->graph()) << "stopped after step " << at;
+  }
+  Session alone(without.path(), growing(), false);
+  ASSERT_TRUE(alone.go());
+  EXPECT_NE(alone.trainer->graph(), undisturbed.trainer->graph());
+}
+
+TEST(trainer, a_pupil_learns_what_its_teacher_knows_whatever_the_labels_say) {
+  RunData wrong = pictures();
+  for (data::Item& item : wrong.train.items) item.label = (*item.label + 1) % 3;
+  Recipe r = recipe();
+  r.epochs = 120;
+  r.augmentation = {};
+  r.mixup = 0;
+  r.dropout = r.label_smoothing = 0;
+  r.clip = 0;
+  r.rate = 0.01f;
+  r.distillation = Distillation{.teacher = "made up", .part = {.share = 1}};
+  const ScratchFolder folder;
+  ThreadPool pool(2);
+  auto trainer = Trainer::make(network(), wrong, r, pool, {.folder = folder.path(), .teacher = teacher()});
+  ASSERT_TRUE(trainer) << trainer.error().message;
+  const std::atomic<bool> stop = false;
+  ASSERT_TRUE(trainer->run({}, stop).value());
+  const EpochRecord& last = trainer->history().back();
+  EXPECT_LT(last.loss, 0.2 * trainer->history().front().loss);
+  EXPECT_LT(last.top1, 0.1) << "of the labels that it was given";
+  EXPECT_GT(last.validation_top1, 0.5) << "chance is a third";
+}
+
+TEST(trainer, a_teacher_of_other_classes_or_pictures_is_refused) {
+  const auto refused = [](const Graph& pupil, const Graph& by) {
+    const ScratchFolder folder;
+    ThreadPool pool(1);
+    Recipe r = recipe();
+    r.distillation = Distillation{.teacher = "made up"};
+    const auto trainer = Trainer::make(pupil, pictures(), r, pool, {.folder = folder.path(), .teacher = by});
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+    return trainer ? "" : trainer.error().message;
+  };
+  Graph pupil = network(), other = teacher();
+  pupil.labels = {"lime", "ash", "plum"};
+  other.labels = {"lime", "plum", "ash"};
+  EXPECT_EQ(
+      refused(pupil, other),
+      "--teacher: class 1 of teacher is \"plum\", of the data \"ash\". It must have learnt the same, in "
+      "order");
+  EXPECT_EQ(refused(pupil, with_any_resolution(teacher(), 48).value()),
+            "--teacher: teacher takes pictures of 48x48x3, this run's are 32x32x3");
+  GraphBuilder b("teacher", {32, 32, 3});
+  const NodeId pool = b.add("pool", GlobalAveragePool{}, {b.input()});
+  const Linear head = {.weight = Constant({2, 3}, AlignedVector<float>(6))};
+  EXPECT_EQ(refused(pupil, std::move(b).finish(b.add("head", head, {pool})).value()),
+            "--teacher: teacher knows 2 classes, the data have 3. It must have learnt these");
 }
 
 /// The last two of the four epochs.
