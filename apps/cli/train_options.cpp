@@ -134,6 +134,8 @@ void add_train_options(CLI::App& verb, TrainOptions& options) {
   with_default("--teacher-share", options.teachers_part.share, "The teacher's part of the loss", "S");
   with_default("--temperature", options.teachers_part.temperature,
                "What the teacher's scores and the network's are divided by: the higher, the softer", "T");
+  for (const char* option : {"--teacher-share", "--temperature"})
+    verb.get_option(option)->needs(verb.get_option("--teacher"));
   verb.add_flag("--qat", options.qat,
                 "The last tenth of the epochs trains the int8 model, from the float one");
   verb.add_option("--qat-epochs", recipe.qat_epochs, "So many of the epochs in its place")->option_text("N");

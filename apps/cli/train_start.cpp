@@ -83,7 +83,9 @@ Result<Start> start_of(const TrainOptions& options, const data::TrainingData& da
 
 Result<std::optional<Graph>> teacher_of(const TrainOptions& options) {
   if (options.teacher.empty()) return std::nullopt;
-  return read_trained(options.teacher, {});
+  LINNET_TRY(Graph graph, read_trained(options.teacher, {}));
+  graph.name = options.teacher;
+  return graph;
 }
 
 Result<int> frozen_layers(const TrainOptions& options, const Start& start) {

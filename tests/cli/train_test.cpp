@@ -151,6 +151,7 @@ TEST_F(train_test, what_cannot_be_trained_is_said_before_anything_is_written) {
   refused(command("bad", {"--progressive", "20"}), 2, "--progressive takes EDGE:SHARE");
   refused(command("bad", {"--progressive", "64:0.5"}), 2,
           "must be smaller than the model's, which are 32x32x3");
+  refused(command("bad", {"--temperature", "2"}), 2, "--temperature requires --teacher");
   refused(command("bad", {"--teacher", "nobody"}), 1, "nobody");
   refused(command("bad", {"--teacher", "mobilenet_v1_cifar10"}), 2, "knows 10 classes, the data have 3");
   refused(command("bad", {"--label-smoothing", "1"}), 2, "--label-smoothing takes a number from 0 to 0.99");
