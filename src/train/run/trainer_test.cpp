@@ -80,6 +80,18 @@ Graph teacher() {
   return graph;
 }
 
+/// Enough for the network to learn the pictures, with nothing in its way.
+Recipe long_and_plain() {
+  Recipe r = recipe();
+  r.epochs = 120;
+  r.augmentation = {};
+  r.mixup = 0;
+  r.dropout = r.label_smoothing = 0;
+  r.clip = 0;
+  r.rate = 0.01f;
+  return r;
+}
+
 struct Session {
   ThreadPool pool{2};
   Result<Trainer> trainer;
@@ -205,13 +217,7 @@ TEST(trainer, a_run_with_a_teacher_goes_on_to_the_same_bits_from_any_step) {
 TEST(trainer, a_pupil_learns_what_its_teacher_knows_whatever_the_labels_say) {
   RunData wrong = pictures();
   for (data::Item& item : wrong.train.items) item.label = (*item.label + 1) % 3;
-  Recipe r = recipe();
-  r.epochs = 120;
-  r.augmentation = {};
-  r.mixup = 0;
-  r.dropout = r.label_smoothing = 0;
-  r.clip = 0;
-  r.rate = 0.01f;
+  Recipe r = long_and_plain();
   r.distillation = Distillation{.teacher = "made up", .part = {.share = 1}};
   const ScratchFolder folder;
   ThreadPool pool(2);
@@ -314,14 +320,7 @@ TEST(trainer, what_validates_quantisation_aware_epochs_is_the_exported_graph) {
 
 TEST(trainer, a_run_learns_and_its_history_says_so) {
   const ScratchFolder folder;
-  Recipe r = recipe();
-  r.epochs = 120;
-  r.augmentation = {};
-  r.mixup = 0;
-  r.dropout = r.label_smoothing = 0;
-  r.clip = 0;
-  r.rate = 0.01f;
-  Session run(folder.path(), r, false);
+  Session run(folder.path(), long_and_plain(), false);
   ASSERT_TRUE(run.go());
   const auto& history = run.trainer->history();
   ASSERT_EQ(history.size(), 120u);
