@@ -106,8 +106,10 @@ def add(tool, options):
     seen = linnet(tool, "eval", "--model", file, "--data", data, "--threads", 1)
     model = {"name": options.name, "family": options.family, "data": options.data, "images": seen["images"],
              "right": seen["right_first"], "licence": options.licence, "command": options.command} | facts(tool, file)
-    models = [m for m in read_list(MODELS) if m["name"] != options.name]
-    models.insert(0 if options.default else len(models), model)
+    known = read_list(MODELS)
+    models = [m for m in known if m["name"] != options.name]
+    place = next((at for at, m in enumerate(known) if m["name"] == options.name), len(models))
+    models.insert(0 if options.default else place, model)
     (MODELS / "models.json").write_text(json.dumps({"models": models}, indent=2, ensure_ascii=False) + "\n")
     readme = MODELS / "README.md"
     before, rest = readme.read_text().split(BEGIN)
