@@ -130,10 +130,11 @@ Result<Graph> read_model(const ModelOptions& options) {
   LINNET_TRY(const ModelSource source, is_named ? find_model(options.model) : default_model());
   LINNET_TRY(Graph graph, read_model_source(source, formats::read_model));
   if (!is_named && source.embedded)
-    note(fmt::format(
-        "No model was named and none is in the cache: taking {}, a part of this program. It knows {}.\n"
-        "linnet models lists others, linnet pull fetches them.",
-        source.name, classes_text(graph)));
+    note(
+        fmt::format("No model was named and none is in the cache: taking {}, a part of this program.\n"
+                    "It sees {}x{} pixels and knows {}.\n"
+                    "linnet models lists others, linnet pull fetches them.",
+                    source.name, graph.input_shape().w, graph.input_shape().h, classes_text(graph)));
   return graph;
 }
 

@@ -39,7 +39,7 @@ TEST_F(embedded_test, a_picture_is_labelled_where_no_model_is_named_and_that_is_
   const Outcome outcome = run({"classify", "--json", picture});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("taking tiny, a part of this program"));
-  EXPECT_THAT(outcome.err, HasSubstr("3 classes: animal, mineral, plant"));
+  EXPECT_THAT(outcome.err, HasSubstr("It sees 32x32 pixels and knows 3 classes: animal, mineral, plant"));
   const Outcome named = run({"classify", "--json", "--model", file, picture});
   EXPECT_EQ(json::parse(outcome.out)["predictions"], json::parse(named.out)["predictions"]);
   EXPECT_THAT(named.err, IsEmpty()) << "whoever names a model knows which it is";
